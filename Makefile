@@ -1,0 +1,60 @@
+# make demo   set up, run the node on a drive over ROS 2, leave pictures and figures in demo_output/
+# make test   set up, then lint, types and tests
+# make setup  only the environment: .venv, with .venv/bin/stseg in it
+#
+# BAG=FOLDER or IMAGES=FOLDER gives the demo your own data; PYTHON=python3.12 picks the interpreter;
+# TORCH=0 leaves PyTorch, and the tests that need it, out.
+
+PYTHON ?= python3
+TORCH ?= 1
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+RUN_REQUIREMENTS := requirements/run.txt requirements/ros.txt
+VENV_OPTIONS :=
+ifdef ROS_DISTRO
+# A sourced ROS 2 installation brings rclpy, and extension modules built for its own NumPy.
+RUN_REQUIREMENTS := requirements/beside_ros.txt
+VENV_OPTIONS := --system-site-packages
+endif
+TEST_REQUIREMENTS := requirements/test.txt
+ifeq ($(TORCH),1)
+TEST_REQUIREMENTS += requirements/train.txt
+endif
+
+.PHONY: demo setup test lint types pytest clean
+
+demo: setup
+	$(BIN)/stseg demo --output demo_output $(if $(BAG),--bag "$(BAG)") $(if $(IMAGES),--images "$(IMAGES)")
+
+test: $(VENV)/.tests-ready lint types pytest
+
+setup: $(VENV)/.ready
+
+lint: $(VENV)/.tests-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.tests-ready
+	$(BIN)/mypy
+
+pytest: $(VENV)/.tests-ready
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+$(VENV)/.ready: $(RUN_REQUIREMENTS) setup.py setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo 'make: Python 3.10 or later is needed; name one with PYTHON=python3.12' >&2; exit 2; }
+	@echo 'Setting up $(VENV) (a minute or two the first time) ...'
+	@$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
+	@$(PIP) install $(foreach file,$(RUN_REQUIREMENTS),-r $(file))
+	@$(PIP) install --no-deps --editable .
+	@touch $@
+
+$(VENV)/.tests-ready: $(VENV)/.ready $(TEST_REQUIREMENTS)
+	@echo 'Adding what the tests need ...'
+	@$(PIP) install $(foreach file,$(TEST_REQUIREMENTS),-r $(file))
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build install log demo_output *.egg-info

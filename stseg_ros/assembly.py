@@ -1,0 +1,99 @@
+"""The one place that wires a bundle, settings and engines into a segmenter."""
+
+from __future__ import annotations
+
+from stseg_ros.bundle import Geometry, ModelBundle
+from stseg_ros.config import PipelineConfig, SegmenterSettings
+from stseg_ros.engines.backends import EnginePair, open_pair
+from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec
+from stseg_ros.errors import BundleError
+from stseg_ros.pipeline.select_regions import GridSelector
+from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+
+
+def open_segmenter(bundle: ModelBundle, config: PipelineConfig) -> TwoStageSegmenter:
+    """Open a bundle's networks and make a segmenter of them.
+
+    Args:
+        bundle: the verified bundle.
+        config: how to run it; what it leaves open is taken from the bundle's recommendation.
+
+    Returns:
+        The segmenter, warmed up.
+
+    Raises:
+        ConfigError: a setting does not fit the bundle.
+        BundleError: the networks do not fit the bundle's geometry.
+        EngineError: no backend opens the networks.
+    """
+    geometry = bundle.geometry
+    settings = resolve_settings(bundle, config)
+    options = EngineOptions(
+        threads=config.threads, precision=config.precision, max_batch=max(settings.regions, 1)
+    )
+    engines = open_pair(
+        bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options
+    )
+    try:
+        _check_networks(bundle, geometry, engines)
+        segmenter = TwoStageSegmenter(
+            geometry=geometry,
+            engines=engines,
+            selector=GridSelector(grid=geometry.grid, working_hw=geometry.working_hw),
+            settings=settings,
+        )
+        segmenter.warm_up()
+    except Exception:
+        engines.close()
+        raise
+    return segmenter
+
+
+def resolve_settings(bundle: ModelBundle, config: PipelineConfig) -> SegmenterSettings:
+    """Fill what a configuration leaves open with the bundle's recommendation.
+
+    Args:
+        bundle: the bundle.
+        config: how to run it.
+
+    Returns:
+        Complete settings.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+    recommended = bundle.manifest.recommended
+    return SegmenterSettings(
+        regions=recommended.regions if config.regions is None else config.regions,
+        threshold=recommended.threshold if config.threshold is None else config.threshold,
+        refine_below=config.refine_below,
+        fusion=recommended.fusion if config.fusion is None else config.fusion,
+    )
+
+
+def _check_networks(bundle: ModelBundle, geometry: Geometry, engines: EnginePair) -> None:
+    """Hold the opened networks against the manifest.
+
+    Raises:
+        BundleError: an input or output differs from what the geometry asks for.
+    """
+    for path, engine, size_hw, batch in (
+        (bundle.coarse_path, engines.coarse, geometry.coarse_hw, 1),
+        (bundle.refine_path, engines.refine, geometry.region_hw, None),
+    ):
+        expected = (
+            TensorSpec(name='', shape=(batch, *size_hw, 3), dtype='uint8'),
+            TensorSpec(name='', shape=(batch, *size_hw), dtype='float32'),
+        )
+        for side, spec, wanted in zip(
+            ('input', 'output'), (engine.input, engine.output), expected, strict=True
+        ):
+            if (spec.shape, spec.dtype) != (wanted.shape, wanted.dtype):
+                raise BundleError(
+                    f'{path}: {side} {spec.name!r} is {_describe(spec)}, '
+                    f'the geometry in bundle.yaml asks for {_describe(wanted)}'
+                )
+
+
+def _describe(spec: TensorSpec) -> str:
+    return spec.dtype + ' ' + 'x'.join('N' if axis is None else str(axis) for axis in spec.shape)

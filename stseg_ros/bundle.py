@@ -1,0 +1,278 @@
+"""Model bundles: a folder with two ONNX networks and everything needed to run them right.
+
+``bundle.yaml`` states the geometry, the recommended settings, where the networks come from, what
+they scored, and the SHA-256 of each file, which is checked on every read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stseg_ros.config import SegmenterSettings
+from stseg_ros.errors import BundleError, ConfigError
+from stseg_ros.locations import data_roots
+from stseg_ros.strict_yaml import build_record, read_mapping
+
+SCHEMA = 1
+MANIFEST = 'bundle.yaml'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """Sizes that the networks were trained for.
+
+    Attributes:
+        working_hw: every frame is resized to this, (H, W) in pixels.
+        coarse_factor: the coarse network sees the working image shrunk by this in each axis.
+        grid: rows and columns of regions (the paper's is N_p, N_p).
+        max_regions: largest batch of the refine network.
+    """
+
+    working_hw: tuple[int, int]
+    coarse_factor: int
+    grid: tuple[int, int]
+    max_regions: int
+
+    def __post_init__(self) -> None:
+        """Check that the sizes fit each other.
+
+        Raises:
+            ConfigError: a size is not positive, or one does not divide the other.
+        """
+        sizes = (*self.working_hw, self.coarse_factor, *self.grid, self.max_regions)
+        if min(sizes) < 1:
+            raise ConfigError('geometry: every size must be 1 or more')
+        for axis, working, cells in zip('HW', self.working_hw, self.grid, strict=True):
+            if working % (cells * self.coarse_factor):
+                raise ConfigError(
+                    f'geometry: working {axis} of {working} is not a multiple of '
+                    f'{cells} cells x coarse_factor {self.coarse_factor}'
+                )
+
+    @property
+    def coarse_hw(self) -> tuple[int, int]:
+        """Input size of the coarse network."""
+        return self.working_hw[0] // self.coarse_factor, self.working_hw[1] // self.coarse_factor
+
+    @property
+    def region_hw(self) -> tuple[int, int]:
+        """Size of one region in working pixels, the refine network's input."""
+        return self.working_hw[0] // self.grid[0], self.working_hw[1] // self.grid[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFile:
+    """One ONNX file.
+
+    Attributes:
+        file: name inside the bundle's folder.
+        sha256: hexadecimal digest of its content.
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The networks of a bundle.
+
+    Attributes:
+        coarse: stage 1.
+        refine: stage 2.
+    """
+
+    coarse: NetworkFile
+    refine: NetworkFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The content of ``bundle.yaml``.
+
+    Attributes:
+        schema: version of this format.
+        name: the bundle's name.
+        classes: label names by index; the last is the one the mask shows.
+        geometry: the sizes the networks were trained for.
+        recommended: settings to run it with.
+        networks: the ONNX files.
+        provenance: recipe, data, seed and versions, for people.
+        scores: what was measured, for people.
+    """
+
+    schema: int
+    name: str
+    classes: tuple[str, ...]
+    geometry: Geometry
+    recommended: SegmenterSettings
+    networks: Networks
+    provenance: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelBundle:
+    """A verified bundle on disk.
+
+    Attributes:
+        root: its folder.
+        manifest: what its ``bundle.yaml`` says.
+    """
+
+    root: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return self.manifest.name
+
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes the networks were trained for."""
+        return self.manifest.geometry
+
+    @property
+    def coarse_path(self) -> Path:
+        """The coarse network's ONNX file."""
+        return self.root / self.manifest.networks.coarse.file
+
+    @property
+    def refine_path(self) -> Path:
+        """The refine network's ONNX file."""
+        return self.root / self.manifest.networks.refine.file
+
+    @classmethod
+    def read(cls, root: Path) -> ModelBundle:
+        """Read a bundle and verify it.
+
+        Args:
+            root: the bundle's folder.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            BundleError: the folder, its manifest or a network is missing, malformed or altered.
+        """
+        manifest_path = root / MANIFEST
+        if not manifest_path.is_file():
+            raise BundleError(f'{root}: is not a bundle, it has no {MANIFEST}')
+        try:
+            content = read_mapping(manifest_path)
+            schema = content.get('schema', SCHEMA)
+            if schema != SCHEMA:
+                raise ConfigError(
+                    f'{manifest_path}: schema is {schema!r}; this version reads {SCHEMA}, '
+                    'update stseg_ros or export the bundle again'
+                )
+            manifest = build_record(Manifest, content, str(manifest_path))
+        except ConfigError as err:
+            message = str(err)
+            place = '' if str(manifest_path) in message else f'{manifest_path}: '
+            raise BundleError(f'{place}{message}') from err
+        bundle = cls(root=root, manifest=manifest)
+        bundle.verify()
+        return bundle
+
+    def verify(self) -> None:
+        """Compare the networks with their recorded hashes.
+
+        Raises:
+            BundleError: a network is missing or not the one that was recorded.
+        """
+        for network in (self.manifest.networks.coarse, self.manifest.networks.refine):
+            path = self.root / network.file
+            if path.parent != self.root:
+                raise BundleError(
+                    f'{self.root / MANIFEST}: {network.file!r} is not a plain file name'
+                )
+            if not path.is_file():
+                raise BundleError(f'{path}: is missing; copy or export the whole bundle again')
+            digest = file_sha256(path)
+            if digest != network.sha256.lower():
+                raise BundleError(
+                    f'{path}: has SHA-256 {digest[:12]}..., {MANIFEST} records '
+                    f'{network.sha256[:12]}...; the file was altered or cut short, '
+                    'copy or export the bundle again'
+                )
+
+
+def write_manifest(root: Path, manifest: Manifest) -> None:
+    """Write ``bundle.yaml`` beside the networks it names.
+
+    Args:
+        root: the bundle's folder, which holds the networks already.
+        manifest: its content.
+    """
+    content = _plain(manifest)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=99)
+    (root / MANIFEST).write_text(text, encoding='utf-8')
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The SHA-256 of its content in hexadecimal.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def find_bundle(name_or_path: str) -> Path:
+    """Find a bundle by its folder, or by name among the shipped ones.
+
+    Args:
+        name_or_path: a folder, or the name of a folder below a `models` folder.
+
+    Returns:
+        The bundle's folder.
+
+    Raises:
+        BundleError: there is none of that name; the message lists those there are.
+    """
+    direct = Path(name_or_path).expanduser()
+    if (direct / MANIFEST).is_file() or direct.is_absolute():
+        return direct
+    shipped = shipped_bundles()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    if direct.is_dir():
+        return direct
+    known = ', '.join(sorted(shipped)) or 'none installed'
+    raise BundleError(
+        f'{name_or_path!r} is neither a bundle folder nor a shipped bundle ({known})'
+    )
+
+
+def shipped_bundles() -> dict[str, Path]:
+    """List the bundles that came with the package.
+
+    Returns:
+        Names to folders.
+    """
+    found: dict[str, Path] = {}
+    for root in data_roots():
+        for manifest in sorted((root / 'models').glob(f'*/{MANIFEST}')):
+            found.setdefault(manifest.parent.name, manifest.parent)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Turn records and tuples into what YAML writes plainly."""
+    if hasattr(value, '__dataclass_fields__'):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

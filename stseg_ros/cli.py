@@ -1,0 +1,107 @@
+"""The `stseg` command: finds the verb, runs it, and turns errors into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from importlib import metadata
+from types import ModuleType
+
+from stseg_ros.errors import StsegError
+
+# Name and summary of each verb here, so that `stseg --help` imports none of them.
+VERBS = {
+    'segment': 'segment images and write masks and overlays',
+    'replay': 'segment every image of a bag into another bag, offline',
+    'bag': 'make, inspect and play bags, with or without a ROS installation',
+    'demo': 'run the node on a bag over ROS 2 and report masks, latency and pictures',
+    'scenes': 'draw synthetic road scenes with exact vehicle masks',
+    'train': 'train the two networks from a recipe',
+    'export': 'turn a training run into a bundle that the node runs',
+}
+
+_USAGE_ERROR = 2
+_INTERRUPTED = 130
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments without the program's name; None takes the process's own.
+
+    Returns:
+        Exit status: 0 for success, 2 for wrong use or input, 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    name = next((word for word in arguments if not word.startswith('-')), None)
+    parser = _top_parser()
+    verb = _import_verb(name) if name in VERBS else None
+    subparsers = parser.add_subparsers(dest='verb', metavar='VERB', title='verbs')
+    for verb_name, summary in VERBS.items():
+        if verb is not None and verb_name == name:
+            verb_parser = subparsers.add_parser(
+                verb_name,
+                help=summary,
+                description=verb.SUMMARY,
+                epilog=_examples(verb.EXAMPLES),
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            verb.add_arguments(verb_parser)
+        else:
+            subparsers.add_parser(verb_name, help=summary, add_help=False)
+    parsed = parser.parse_args(arguments)
+    if verb is None:
+        parser.print_help()
+        return 0
+    return _run(verb, parsed, f'stseg {name}')
+
+
+def _run(verb: ModuleType, parsed: argparse.Namespace, title: str) -> int:
+    """Call a verb; what it raises for users becomes one line on stderr."""
+    try:
+        status: int = verb.run(parsed)
+    except StsegError as err:
+        print(f'{title}: {err}', file=sys.stderr)
+        return _USAGE_ERROR
+    except KeyboardInterrupt:
+        print(f'\n{title}: interrupted', file=sys.stderr)
+        return _INTERRUPTED
+    return status
+
+
+def _import_verb(name: str | None) -> ModuleType:
+    return importlib.import_module(f'stseg_ros.verbs.{name}')
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='stseg',
+        description='Two-stage vehicle segmentation of camera images.',
+        epilog=_examples(
+            'stseg segment street.jpg --output out\n'
+            'stseg bag from-images images/ --rate 10 --output drive\n'
+            'stseg replay drive --bundle driving_small --output drive_masks\n'
+            'stseg VERB --help'
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'stseg {_version()}')
+    return parser
+
+
+def _examples(text: str) -> str:
+    lines = '\n'.join(f'  {line.strip()}' for line in text.strip().splitlines())
+    return f'examples:\n{lines}'
+
+
+def _version() -> str:
+    try:
+        return metadata.version('stseg_ros')
+    except metadata.PackageNotFoundError:
+        return 'unknown (not installed)'
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Settings of the pipeline, from code, a YAML file or ROS parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stseg_ros.errors import ConfigError
+from stseg_ros.strict_yaml import build_record, read_mapping
+
+SELECTORS = ('grid',)
+FUSIONS = ('paste', 'add', 'max')
+PRECISIONS = ('default', 'float32')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmenterSettings:
+    """What may change between two frames.
+
+    Attributes:
+        regions: largest number of regions that stage 2 refines; 0 is coarse only.
+        threshold: a pixel is vehicle where its probability is above this, in (0, 1).
+        refine_below: regions are refined only while their confidence is below this, in [0, 1].
+        fusion: how refined and coarse logits are merged: 'paste' replaces (the paper), 'add' sums
+            the two as independent evidence, 'max' keeps what either stage sees.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    regions: int
+    threshold: float = 0.5
+    refine_below: float = 1.0
+    fusion: str = 'paste'
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if self.regions < 0:
+            raise ConfigError(f'regions is {self.regions}; expected 0 (coarse only) or more')
+        if not 0.0 < self.threshold < 1.0:
+            raise ConfigError(f'threshold is {self.threshold}; expected above 0 and below 1')
+        if not 0.0 <= self.refine_below <= 1.0:
+            raise ConfigError(f'refine_below is {self.refine_below}; expected 0 to 1')
+        _check_choice('fusion', self.fusion, FUSIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineConfig:
+    """How to run a bundle. None leaves a value to the bundle's recommendation.
+
+    Attributes:
+        regions: see `SegmenterSettings`.
+        threshold: see `SegmenterSettings`.
+        refine_below: see `SegmenterSettings`.
+        fusion: see `SegmenterSettings`.
+        selector: how regions are chosen; 'grid' is the paper's.
+        backend: 'auto', or the one backend to use.
+        threads: CPU threads of one network; 0 leaves the choice to the backend.
+        precision: 'default' for the backend's fastest arithmetic, 'float32' for exact FP32.
+
+    Raises:
+        ConfigError: a value is not one of its choices or out of range.
+    """
+
+    regions: int | None = None
+    threshold: float | None = None
+    refine_below: float = 1.0
+    fusion: str | None = None
+    selector: str = 'grid'
+    backend: str = 'auto'
+    threads: int = 0
+    precision: str = 'default'
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without a bundle."""
+        _check_choice('selector', self.selector, SELECTORS)
+        _check_choice('precision', self.precision, PRECISIONS)
+        if self.threads < 0:
+            raise ConfigError(f'threads is {self.threads}; expected 0 (automatic) or more')
+        SegmenterSettings(
+            regions=0 if self.regions is None else self.regions,
+            threshold=0.5 if self.threshold is None else self.threshold,
+            refine_below=self.refine_below,
+            fusion='paste' if self.fusion is None else self.fusion,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> PipelineConfig:
+        """Read a YAML file of these settings.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The settings; what the file leaves out keeps its default.
+
+        Raises:
+            ConfigError: the file is unreadable, has an unknown key or a wrong value.
+        """
+        try:
+            return build_record(cls, read_mapping(path), str(path))
+        except ConfigError as err:
+            message = str(err)
+            if str(path) in message:
+                raise
+            raise ConfigError(f'{path}: {message}') from err
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f'{name} is {value!r}; expected one of {", ".join(choices)}')

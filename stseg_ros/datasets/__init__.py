@@ -1,0 +1,1 @@
+"""Images with vehicle masks, real and synthetic; no torch."""

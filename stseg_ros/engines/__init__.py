@@ -1,0 +1,1 @@
+"""Inference backends behind one protocol; each third-party library is imported when opened."""

@@ -1,0 +1,73 @@
+"""ONNX Runtime on the CPU: portable, exact FP32, the reference for parity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec, check_batch
+from stseg_ros.errors import EngineError
+from stseg_ros.records import Float32Array, UInt8Array
+
+_DTYPES = {'tensor(uint8)': 'uint8', 'tensor(float)': 'float32', 'tensor(float16)': 'float16'}
+
+
+class OnnxRuntimeEngine:
+    """One ONNX network on ONNX Runtime's CPU provider; see `InferenceEngine`."""
+
+    backend = 'onnxruntime'
+    device = 'CPU (float32)'
+
+    def __init__(self, onnx_path: Path, options: EngineOptions) -> None:
+        """Open the network.
+
+        Args:
+            onnx_path: the network.
+            options: threads; ONNX Runtime's CPU provider computes in float32 in any case.
+
+        Raises:
+            EngineError: ONNX Runtime is not installed or does not take the network.
+        """
+        try:
+            import onnxruntime
+        except ImportError as err:
+            raise EngineError(
+                f'onnxruntime is not installed ({err}); pip install onnxruntime, '
+                'or take another backend'
+            ) from err
+        session_options = onnxruntime.SessionOptions()
+        session_options.intra_op_num_threads = options.threads
+        session_options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(
+                onnx_path, session_options, providers=['CPUExecutionProvider']
+            )
+        # ONNX Runtime's exceptions share no base of their own below Exception.
+        except Exception as err:
+            raise EngineError(f'onnxruntime cannot open {onnx_path}: {err}') from err
+        self._session: Any = session
+        self.input = _spec(session.get_inputs()[0])
+        self.output = _spec(session.get_outputs()[0])
+
+    def infer(self, batch_nhwc: UInt8Array) -> Float32Array:
+        """See `InferenceEngine.infer`."""
+        if self._session is None:
+            raise EngineError('onnxruntime: the network is closed')
+        check_batch(batch_nhwc, self.input)
+        try:
+            (logits,) = self._session.run([self.output.name], {self.input.name: batch_nhwc})
+        except Exception as err:
+            raise EngineError(f'onnxruntime failed: {err}') from err
+        return np.asarray(logits, dtype=np.float32)
+
+    def close(self) -> None:
+        """See `InferenceEngine.close`."""
+        self._session = None
+
+
+def _spec(node: Any) -> TensorSpec:
+    """Describe an input or output of a session."""
+    shape = tuple(axis if isinstance(axis, int) else None for axis in node.shape)
+    return TensorSpec(name=node.name, shape=shape, dtype=_DTYPES.get(node.type, node.type))

@@ -1,0 +1,1 @@
+"""The two-stage method on arrays: NumPy and OpenCV only."""

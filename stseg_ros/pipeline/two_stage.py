@@ -1,0 +1,153 @@
+"""The order of the stages, and their timing; nothing else."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stseg_ros.config import SegmenterSettings
+from stseg_ros.errors import ConfigError
+from stseg_ros.pipeline.fuse import merge_regions, threshold_mask
+from stseg_ros.pipeline.preprocess import (
+    check_frame,
+    coarse_batch,
+    region_batch,
+    to_working_size,
+    upsample_logits,
+)
+from stseg_ros.records import CoarseResult, Frame, FrameTiming, SegmentationResult
+
+if TYPE_CHECKING:
+    from stseg_ros.bundle import Geometry
+    from stseg_ros.engines.backends import EnginePair
+    from stseg_ros.pipeline.select_regions import RegionSelector
+
+
+class TwoStageSegmenter:
+    """Segments frames in two stages. It belongs to the thread that calls `segment`.
+
+    Attributes:
+        geometry: the sizes of the networks.
+        backend: name of the inference backend.
+        device: what the networks run on.
+        backend_note: which backend was taken and why, one line.
+    """
+
+    def __init__(
+        self,
+        *,
+        geometry: Geometry,
+        engines: EnginePair,
+        selector: RegionSelector,
+        settings: SegmenterSettings,
+    ) -> None:
+        """Take over the opened networks; `close` closes them.
+
+        Args:
+            geometry: the sizes of the networks.
+            engines: the opened networks.
+            selector: chooses the regions.
+            settings: see `settings`.
+
+        Raises:
+            ConfigError: the settings ask for more regions than the refine network takes.
+        """
+        self.geometry = geometry
+        self.backend = engines.refine.backend
+        self.device = engines.refine.device
+        self.backend_note = engines.note
+        self._engines = engines
+        self._selector = selector
+        self.settings = settings
+
+    @property
+    def max_regions(self) -> int:
+        """The most regions that one frame may refine."""
+        return self.geometry.max_regions
+
+    @property
+    def settings(self) -> SegmenterSettings:
+        """What may change between frames; any thread may assign it at any time."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: SegmenterSettings) -> None:
+        if settings.regions > self.max_regions:
+            raise ConfigError(
+                f'regions is {settings.regions}; this bundle refines at most {self.max_regions}'
+            )
+        self._settings = settings
+
+    def segment(self, frame: Frame) -> SegmentationResult:
+        """Segment one frame.
+
+        Args:
+            frame: the camera image, of any size and aspect ratio.
+
+        Returns:
+            The mask at the camera's size with what led to it; the engines hold none of it.
+
+        Raises:
+            FrameError: the frame cannot be used.
+            EngineError: a network failed.
+        """
+        check_frame(frame)
+        settings, order = self._settings, frame.channel_order
+        clock = [time.perf_counter_ns()]
+
+        working_hwc = to_working_size(frame.image_hwc, self.geometry.working_hw)
+        batch = coarse_batch(working_hwc, order, self.geometry.coarse_factor)
+        clock.append(time.perf_counter_ns())
+
+        coarse = CoarseResult(logits_hw=self._engines.coarse.infer(batch)[0])
+        clock.append(time.perf_counter_ns())
+
+        selection = self._selector.select(
+            coarse, regions=settings.regions, refine_below=settings.refine_below
+        )
+        if len(selection):
+            batch = region_batch(working_hwc, order, selection.boxes_xyxy)
+        clock.append(time.perf_counter_ns())
+
+        if len(selection):
+            refined_khw = self._engines.refine.infer(batch)
+        clock.append(time.perf_counter_ns())
+
+        logits_hw = upsample_logits(coarse.logits_hw, self.geometry.working_hw)
+        if len(selection):
+            merge_regions(logits_hw, selection.boxes_xyxy, refined_khw, settings.fusion)
+        height, width = frame.image_hwc.shape[:2]
+        mask_hw = threshold_mask(logits_hw, (height, width), settings.threshold)
+        clock.append(time.perf_counter_ns())
+
+        return SegmentationResult(
+            mask_hw=mask_hw,
+            logits_hw=logits_hw,
+            selection=selection,
+            timing=_timing(clock),
+            stamp_ns=frame.stamp_ns,
+            frame_id=frame.frame_id,
+        )
+
+    def warm_up(self) -> None:
+        """Segment a black frame, so that the first real one does not pay for first-time work."""
+        height, width = self.geometry.working_hw
+        self.segment(Frame(image_hwc=np.zeros((height, width, 3), np.uint8)))
+
+    def close(self) -> None:
+        """Close the networks."""
+        self._engines.close()
+
+
+def _timing(clock_ns: list[int]) -> FrameTiming:
+    """Turn the six readings around the five stages into durations."""
+    preprocess, coarse, select, refine, fuse = np.diff(clock_ns).tolist()
+    return FrameTiming(
+        preprocess_ns=preprocess,
+        coarse_ns=coarse,
+        select_ns=select,
+        refine_ns=refine,
+        fuse_ns=fuse,
+    )

@@ -1,0 +1,1 @@
+"""Images in and out of ROS messages and bags, without a ROS installation."""

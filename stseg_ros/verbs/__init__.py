@@ -1,0 +1,1 @@
+"""One module per `stseg` verb, imported when it is called."""

@@ -1,0 +1,21 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope='session')
+def data_root() -> Path:
+    """Return the folder of real images, or skip where there is none."""
+    folder = os.environ.get('STSEG_DATA')
+    if not folder:
+        pytest.skip('STSEG_DATA names no folder of real images')
+    assert Path(folder).is_dir(), f'STSEG_DATA={folder} is no folder'
+    return Path(folder)

@@ -1,0 +1,89 @@
+"""Tests of the region selectors."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from stseg_ros.pipeline.select_regions import GridSelector
+from stseg_ros.records import CoarseResult
+
+
+def coarse(logits_hw: np.ndarray) -> CoarseResult:
+    return CoarseResult(logits_hw=logits_hw.astype(np.float32))
+
+
+def naive_ranking(logits_hw: np.ndarray, rows: int, columns: int) -> list[tuple[int, int]]:
+    """Rank cells by |mean probability - 0.5| with plain loops."""
+    height, width = logits_hw.shape[0] // rows, logits_hw.shape[1] // columns
+    scored = []
+    for row in range(rows):
+        for column in range(columns):
+            total = 0.0
+            for y in range(row * height, (row + 1) * height):
+                for x in range(column * width, (column + 1) * width):
+                    total += 1.0 / (1.0 + math.exp(-float(logits_hw[y, x])))
+            scored.append((abs(total / (height * width) - 0.5), row, column))
+    return [(row, column) for _, row, column in sorted(scored)]
+
+
+@pytest.mark.parametrize(('rows', 'columns'), [(4, 4), (2, 8), (4, 8)], ids=str)
+@pytest.mark.parametrize('seed', range(5))
+def test_order_is_the_papers(rows: int, columns: int, seed: int) -> None:
+    logits_hw = np.random.default_rng(seed).normal(-1.0, 3.0, (16, 32)).astype(np.float32)
+    selector = GridSelector(grid=(rows, columns), working_hw=(128, 256))
+    selection = selector.select(coarse(logits_hw), regions=6, refine_below=1.0)
+    height, width = 128 // rows, 256 // columns
+    expected = [
+        [column * width, row * height, (column + 1) * width, (row + 1) * height]
+        for row, column in naive_ranking(logits_hw, rows, columns)[:6]
+    ]
+    assert selection.boxes_xyxy.tolist() == expected
+    assert selection.boxes_xyxy.dtype == np.int32
+
+
+def test_probabilities_decide_not_logits() -> None:
+    # One cell at logit -1 throughout (p = 0.27); one half at -9, half at +5 (mean p = 0.5).
+    logits_hw = np.full((2, 4), -1.0)
+    logits_hw[:, 2] = -9.0
+    logits_hw[:, 3] = 5.0
+    selector = GridSelector(grid=(1, 2), working_hw=(16, 32))
+    selection = selector.select(coarse(logits_hw), regions=1, refine_below=1.0)
+    assert selection.boxes_xyxy.tolist() == [[16, 0, 32, 16]]
+
+
+def test_score_is_twice_the_distance_from_a_half() -> None:
+    logits_hw = np.full((2, 2), math.log(0.8 / 0.2))
+    selector = GridSelector(grid=(1, 1), working_hw=(16, 16))
+    selection = selector.select(coarse(logits_hw), regions=1, refine_below=1.0)
+    assert selection.score.tolist() == pytest.approx([0.6], abs=1e-6)
+
+
+def test_ties_come_in_row_major_order() -> None:
+    selector = GridSelector(grid=(2, 2), working_hw=(16, 16))
+    selection = selector.select(coarse(np.zeros((2, 2))), regions=4, refine_below=1.0)
+    assert selection.boxes_xyxy.tolist() == [
+        [0, 0, 8, 8],
+        [8, 0, 16, 8],
+        [0, 8, 8, 16],
+        [8, 8, 16, 16],
+    ]
+
+
+def test_no_region_when_none_is_asked_for() -> None:
+    selector = GridSelector(grid=(2, 2), working_hw=(16, 16))
+    selection = selector.select(coarse(np.zeros((2, 2))), regions=0, refine_below=1.0)
+    assert len(selection) == 0
+    assert selection.boxes_xyxy.shape == (0, 4)
+
+
+def test_sure_regions_are_left_alone() -> None:
+    # Confidences 2 |p - 0.5| of 0.6 and 0.98.
+    logits_hw = np.array([[math.log(0.8 / 0.2), math.log(0.99 / 0.01)]])
+    selector = GridSelector(grid=(1, 2), working_hw=(8, 16))
+    some = selector.select(coarse(logits_hw), regions=2, refine_below=0.9)
+    none = selector.select(coarse(logits_hw), regions=2, refine_below=0.5)
+    assert some.boxes_xyxy.tolist() == [[0, 0, 8, 8]]
+    assert len(none) == 0

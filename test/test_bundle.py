@@ -1,0 +1,140 @@
+"""Tests of bundles: what is wrong with a broken one is named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from support.tiny_bundle import write_redness_network, write_tiny_bundle
+
+from stseg_ros.assembly import open_segmenter
+from stseg_ros.bundle import Geometry, ModelBundle, find_bundle, shipped_bundles
+from stseg_ros.config import PipelineConfig
+from stseg_ros.errors import BundleError, ConfigError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_tiny_bundle(tmp_path / 'tiny')
+
+
+def edit_manifest(root: Path, edit: Callable[[dict], None]) -> None:
+    path = root / 'bundle.yaml'
+    content = yaml.safe_load(path.read_text())
+    edit(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+def test_round_trip(root: Path) -> None:
+    bundle = ModelBundle.read(root)
+    assert bundle.name == 'tiny'
+    assert bundle.geometry.working_hw == (128, 256)
+    assert bundle.geometry.coarse_hw == (16, 32)
+    assert bundle.geometry.region_hw == (32, 64)
+    assert bundle.manifest.recommended.regions == 4
+
+
+def test_recorded_hash_is_sha256_of_the_file(root: Path) -> None:
+    content = yaml.safe_load((root / 'bundle.yaml').read_text())
+    expected = hashlib.sha256((root / 'coarse.onnx').read_bytes()).hexdigest()
+    assert content['networks']['coarse']['sha256'] == expected
+
+
+def test_missing_manifest_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r'is not a bundle, it has no bundle\.yaml'):
+        ModelBundle.read(tmp_path)
+
+
+def test_missing_network_is_named(root: Path) -> None:
+    (root / 'refine.onnx').unlink()
+    with pytest.raises(BundleError, match=r'refine\.onnx: is missing'):
+        ModelBundle.read(root)
+
+
+def test_altered_network_is_named(root: Path) -> None:
+    content = (root / 'coarse.onnx').read_bytes()
+    (root / 'coarse.onnx').write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(BundleError, match=r'coarse\.onnx: has SHA-256 .* records'):
+        ModelBundle.read(root)
+
+
+@pytest.mark.parametrize(
+    ('edit', 'message'),
+    [
+        (lambda c: c.update(colour='red'), "unknown key 'colour'"),
+        (lambda c: c['geometry'].update(coarse_facto=8), "did you mean 'coarse_factor'"),
+        (lambda c: c['networks'].pop('refine'), "networks: key 'refine' is missing"),
+        (lambda c: c.update(schema=2), 'schema is 2; this version reads 1'),
+        (
+            lambda c: c['geometry'].update(working_hw=[100, 256]),
+            'working H of 100 is not a multiple',
+        ),
+        (lambda c: c['geometry'].update(working_hw=128), 'working_hw: expected a list'),
+        (lambda c: c['geometry'].update(grid=[4]), 'grid: expected 2 values'),
+        (lambda c: c['recommended'].update(threshold=2.0), 'threshold is 2.0'),
+        (lambda c: c['networks']['coarse'].update(file='../x.onnx'), 'is not a plain file name'),
+    ],
+)
+def test_wrong_manifest_is_one_line(
+    root: Path, edit: Callable[[dict], None], message: str
+) -> None:
+    edit_manifest(root, edit)
+    with pytest.raises(BundleError) as caught:
+        ModelBundle.read(root)
+    assert message in str(caught.value)
+    assert str(root) in str(caught.value)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('backend', ['openvino', 'onnxruntime'])
+def test_network_of_another_shape_is_named(root: Path, backend: str) -> None:
+    write_redness_network(root / 'refine.onnx', (64, 64), batch=None, gain=1.0)
+    digest = hashlib.sha256((root / 'refine.onnx').read_bytes()).hexdigest()
+    edit_manifest(root, lambda c: c['networks']['refine'].update(sha256=digest))
+    bundle = ModelBundle.read(root)
+    with pytest.raises(BundleError) as caught:
+        open_segmenter(bundle, PipelineConfig(backend=backend))
+    assert "refine.onnx: input 'image' is uint8 Nx64x64x3" in str(caught.value)
+    assert 'asks for uint8 Nx32x64x3' in str(caught.value)
+
+
+def test_file_that_is_no_network_is_named(root: Path) -> None:
+    (root / 'coarse.onnx').write_bytes(b'not a network')
+    digest = hashlib.sha256(b'not a network').hexdigest()
+    edit_manifest(root, lambda c: c['networks']['coarse'].update(sha256=digest))
+    with pytest.raises(Exception, match=r'no backend opens.*coarse\.onnx') as caught:
+        open_segmenter(ModelBundle.read(root), PipelineConfig())
+    assert '\n' not in str(caught.value)
+
+
+def test_too_many_regions_are_refused(root: Path) -> None:
+    with pytest.raises(ConfigError, match='regions is 17; this bundle refines at most 16'):
+        open_segmenter(ModelBundle.read(root), PipelineConfig(regions=17))
+
+
+def test_find_by_folder_and_by_name(root: Path) -> None:
+    assert find_bundle(str(root)) == root
+    for name, folder in shipped_bundles().items():
+        assert find_bundle(name) == folder
+
+
+def test_unknown_name_lists_the_known() -> None:
+    with pytest.raises(
+        BundleError, match='neither a bundle folder nor a shipped bundle'
+    ) as caught:
+        find_bundle('no_such_bundle')
+    assert all(name in str(caught.value) for name in shipped_bundles())
+
+
+def test_shipped_bundles_are_whole() -> None:
+    assert 'driving_small' in shipped_bundles()
+    for folder in shipped_bundles().values():
+        assert ModelBundle.read(folder).name == folder.name
+
+
+def test_geometry_refuses_nothing_sizes() -> None:
+    with pytest.raises(ConfigError, match='every size must be 1 or more'):
+        Geometry(working_hw=(128, 256), coarse_factor=8, grid=(4, 4), max_regions=0)

@@ -1,0 +1,65 @@
+"""Tests of the records' derived values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from stseg_ros.records import FrameTiming, RegionSelection, SegmentationResult, sigmoid
+
+
+def make_result(logits_hw: np.ndarray, mask_hw: np.ndarray) -> SegmentationResult:
+    selection = RegionSelection(
+        boxes_xyxy=np.array([[0, 0, 2, 1], [2, 1, 4, 2]], np.int32), score=np.zeros(2, np.float32)
+    )
+    return SegmentationResult(
+        mask_hw=mask_hw,
+        logits_hw=logits_hw,
+        selection=selection,
+        timing=FrameTiming(),
+        stamp_ns=7,
+        frame_id='camera',
+    )
+
+
+def test_timing_sums() -> None:
+    timing = FrameTiming(
+        decode_ns=1,
+        preprocess_ns=10,
+        coarse_ns=100,
+        select_ns=1000,
+        refine_ns=10_000,
+        fuse_ns=100_000,
+        encode_ns=1_000_000,
+    )
+    assert timing.total_ns == 1_111_111
+    assert timing.pipeline_ns == 111_110
+    assert timing.networks_ns == 10_100
+
+
+@pytest.mark.parametrize('logit', [-200.0, -3.0, 0.0, 0.5, 40.0])
+def test_sigmoid_matches_its_definition(logit: float) -> None:
+    expected = 1.0 / (1.0 + math.exp(-logit))
+    assert sigmoid(np.array([logit], np.float32))[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_probability_is_at_camera_size() -> None:
+    logits_hw = np.full((2, 4), math.log(3.0), np.float32)
+    result = make_result(logits_hw, np.full((6, 8), 255, np.uint8))
+    assert result.probability_hw().shape == (6, 8)
+    assert result.probability_hw() == pytest.approx(0.75, abs=1e-6)
+
+
+def test_label_confidence_is_of_the_label_shown() -> None:
+    logits_hw = np.full((2, 2), math.log(3.0), np.float32)
+    vehicle = make_result(logits_hw, np.full((2, 2), 255, np.uint8))
+    background = make_result(logits_hw, np.zeros((2, 2), np.uint8))
+    assert np.unique(vehicle.label_confidence_hw()).tolist() == [191]
+    assert np.unique(background.label_confidence_hw()).tolist() == [64]
+
+
+def test_boxes_scale_to_the_camera() -> None:
+    result = make_result(np.zeros((2, 4), np.float32), np.zeros((6, 8), np.uint8))
+    assert result.boxes_in_camera_xyxy().tolist() == [[0, 0, 4, 3], [4, 3, 8, 6]]
