@@ -74,8 +74,8 @@ def test_mask_has_the_cameras_size(segmenter: TwoStageSegmenter, size_hw: tuple[
     image = picture(size_hw, (width // 4, height // 4, 3 * width // 4, 3 * height // 4))
     mask = segmenter.segment(Frame(image_hwc=image)).mask_hw
     assert mask.shape == size_hw
-    # Resizing moves each border by at most a pixel or so.
-    tolerance = 1.5 * (1 / height + 1 / width)
+    # Resizing moves each border by at most a pixel or so, of the camera or of the working size.
+    tolerance = 1.5 * (1 / min(height, 128) + 1 / min(width, 256))
     assert (mask > 0).mean() == pytest.approx((image[..., 0] > 0).mean(), abs=tolerance)
     assert mask[height // 2, width // 2] == 255
     assert mask[0, 0] == 0
