@@ -25,7 +25,17 @@ ALLOWED = {
     'sources': {'records', 'pipeline', 'locations'},
     'datasets': {'records'},
     'networks': set(),
-    'training': {'networks', 'datasets', 'bundle', 'config', 'strict_yaml', 'measure', 'records'},
+    'training': {
+        'bundle',
+        'config',
+        'datasets',
+        'engines',
+        'measure',
+        'networks',
+        'pipeline',
+        'records',
+        'strict_yaml',
+    },
     'measure': {'assembly', 'bundle', 'config', 'datasets', 'pipeline', 'records', 'sources'},
     'cli': set(),
 }

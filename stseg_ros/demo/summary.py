@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib import metadata
 from typing import Any
 
 import cv2
@@ -12,10 +11,10 @@ import numpy as np
 
 from stseg_ros.demo.demo_records import DemoFrame, DemoRun
 from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels, dice, mean_dice, pool
+from stseg_ros.sources.replay_summary import library_versions
 
 SCHEMA = 1
 STAGES = ('decode', 'preprocess', 'coarse', 'select', 'refine', 'fuse', 'encode')
-_PACKAGES = ('stseg_ros', 'numpy', 'opencv-python-headless', 'openvino', 'onnxruntime', 'rclpy')
 
 
 def summarize(run: DemoRun) -> dict[str, Any]:
@@ -57,7 +56,7 @@ def summarize(run: DemoRun) -> dict[str, Any]:
             'cores': os.cpu_count(),
             'system': platform.platform(),
         },
-        'versions': {'python': platform.python_version(), **_versions()},
+        'versions': library_versions(),
     }
 
 
@@ -148,8 +147,3 @@ def _median(values: list[float]) -> float | None:
 def _known(value: float | None) -> float:
     assert value is not None
     return value
-
-
-def _versions() -> dict[str, str]:
-    installed = {item.metadata['Name']: item.version for item in metadata.distributions()}
-    return {name: installed[name] for name in _PACKAGES if name in installed}

@@ -13,7 +13,15 @@ from stseg_ros.records import FrameTiming
 from stseg_ros.sources.replay_bag import ReplayResult
 
 _NAMED_BAD_FRAMES = 3
-_PACKAGES = ('stseg-ros', 'numpy', 'opencv-python-headless', 'rosbags', 'onnxruntime', 'openvino')
+_PACKAGES = (
+    'stseg-ros',
+    'numpy',
+    'opencv-python-headless',
+    'rosbags',
+    'onnxruntime',
+    'openvino',
+    'rclpy',
+)
 
 
 def summarise(result: ReplayResult) -> dict[str, Any]:
@@ -44,7 +52,7 @@ def summarise(result: ReplayResult) -> dict[str, Any]:
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of what a replay uses, as far as installed."""
+    """Return the versions of Python and of what a run uses, as far as installed."""
     installed = {
         name.lower().replace('_', '-'): distribution.version
         for distribution in importlib.metadata.distributions()
