@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from stseg_ros.datasets.synthetic_scenes import render_drive
+from stseg_ros.datasets.synthetic.scenes import render_drive
 from stseg_ros.errors import DataError
 from stseg_ros.sources.bag_messages import IMAGE, make_header, make_image
 from stseg_ros.sources.bag_reader import BagReader

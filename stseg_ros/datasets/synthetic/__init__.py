@@ -1,0 +1,1 @@
+"""Synthetic road scenes with exact vehicle masks: one street, seen from a moving car."""
