@@ -43,8 +43,9 @@ pytest: $(VENV)/.tests-ready
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 $(VENV)/.ready: $(RUN_REQUIREMENTS) setup.py setup.cfg
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-	  { echo 'make: Python 3.10 or later is needed; name one with PYTHON=python3.12' >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	  { echo 'make: $(PYTHON) is not a Python 3.10 or later; name one, as PYTHON=python3.12' >&2; \
+	    exit 2; }
 	@echo 'Setting up $(VENV) (a minute or two the first time) ...'
 	@$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
 	@$(PIP) install $(foreach file,$(RUN_REQUIREMENTS),-r $(file))

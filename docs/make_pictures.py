@@ -12,7 +12,7 @@ import numpy as np
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import ModelBundle, find_bundle
 from stseg_ros.config import PipelineConfig
-from stseg_ros.datasets.synthetic_scenes import render_scene
+from stseg_ros.datasets.synthetic.scenes import render_scene
 from stseg_ros.pipeline.overlay import draw_overlay
 from stseg_ros.records import Frame, SegmentationResult, UInt8Array
 
