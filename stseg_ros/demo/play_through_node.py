@@ -66,15 +66,16 @@ def play_through_node(
             _node_arguments(prepared, bundle, config),
             output / 'node.log',
         ) as node,
-        run_beside(
+    ):
+        await_active(recorder, node)
+        with run_beside(
             'player',
             'stseg_ros.cli',
             _player_arguments(prepared, published),
             output / 'player.log',
-        ) as player,
-    ):
-        recording = _record(recorder, node, player, prepared)
-        player.wait(_IDLE_S + _SUMMARY_S)
+        ) as player:
+            recording = _record(recorder, node, player, prepared)
+            player.wait(_IDLE_S + _SUMMARY_S)
     return DemoRun(
         title=prepared.title,
         rate_hz=prepared.rate_hz,
@@ -83,6 +84,29 @@ def play_through_node(
         frames=tuple(_join(published, recording, prepared)),
         node=dict(recording.diagnostics[-1].values) if recording.diagnostics else {},
     )
+
+
+def await_active(recorder: Recorder, node: LoggedProcess) -> None:
+    """Wait until the node says that it is active.
+
+    To have heard it also means that ROS has connected the two: no mask can be missed from then on.
+
+    Args:
+        recorder: hears the node's summaries.
+        node: the node's process.
+
+    Raises:
+        StsegError: the node ended, or is not active in time.
+    """
+    deadline_s = time.monotonic() + _START_S
+    state = 'silent'
+    while state != 'active':
+        recording = recorder.spin_until(1 << 62, idle_timeout_s=_START_S, deadline_s=_SLICE_S)
+        if recording.diagnostics:
+            state = recording.diagnostics[-1].values['state']
+        node.check_alive()
+        if time.monotonic() > deadline_s:
+            raise StsegError(f'the node is {state} after {_START_S:.0f} s; see its log')
 
 
 def _record(

@@ -45,6 +45,9 @@ def summarize(run: DemoRun) -> dict[str, Any]:
         'frames_dropped_by_node': dropped,
         'frames_bad': bad,
         'frames_lost': max(0, len(run.frames) - len(answered) - dropped - bad),
+        'frames_without_mask': [
+            index for index, frame in enumerate(run.frames) if frame.received_ns is None
+        ],
         'latency_ms': percentiles([_known(frame.latency_ms) for frame in answered]),
         'stages_ms': {stage: _median(_values(answered, f'{stage}_ms')) for stage in STAGES},
         **_overheads(answered),

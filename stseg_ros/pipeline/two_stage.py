@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stseg_ros.engines.backends import EnginePair
     from stseg_ros.pipeline.select_regions import RegionSelector
 
+_WARM_UP_FRAMES = 3
+
 
 class TwoStageSegmenter:
     """Segments frames in two stages. It belongs to the thread that calls `segment`.
@@ -133,9 +135,12 @@ class TwoStageSegmenter:
         )
 
     def warm_up(self) -> None:
-        """Segment a black frame, so that the first real one does not pay for first-time work."""
+        """Segment black frames, so that the first real one does not pay for first-time work."""
         height, width = self.geometry.working_hw
-        self.segment(Frame(image_hwc=np.zeros((height, width, 3), np.uint8)))
+        # Larger than the working size, so that every resizing runs too.
+        frame = Frame(image_hwc=np.zeros((height * 3 // 2, width * 3 // 2, 3), np.uint8))
+        for _ in range(_WARM_UP_FRAMES):
+            self.segment(frame)
 
     def close(self) -> None:
         """Close the networks."""

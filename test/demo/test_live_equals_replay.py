@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stseg_ros.cli import main
+from stseg_ros.demo.play_through_node import await_active
 from stseg_ros.demo.processes import run_beside
 from stseg_ros.sources.bag_reader import BagReader
 from stseg_ros.sources.image_codec import header_stamp_ns
@@ -64,11 +65,12 @@ def test_the_node_gives_the_same_masks(
     play = ['bag', 'play', str(bag), '--wait-for-subscribers', '1']
     with (
         Recorder() as recorder,
-        run_beside('node', NODE, remap, tmp_path / 'node.log'),
-        run_beside('player', 'stseg_ros.cli', play, tmp_path / 'player.log') as player,
+        run_beside('node', NODE, remap, tmp_path / 'node.log') as node,
     ):
-        recording = recorder.spin_until(FRAMES, idle_timeout_s=15.0, deadline_s=90.0)
-        player.wait(30.0)
+        await_active(recorder, node)
+        with run_beside('player', 'stseg_ros.cli', play, tmp_path / 'player.log') as player:
+            recording = recorder.spin_until(FRAMES, idle_timeout_s=15.0, deadline_s=90.0)
+            player.wait(30.0)
     stamps_ns = sorted(offline)
     assert [mask.stamp_ns for mask in recording.masks] == stamps_ns
     assert [timing.stamp_ns for timing in recording.timings] == stamps_ns

@@ -1,0 +1,166 @@
+"""The node's summary on /diagnostics, and the steady beat that publishes it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
+if TYPE_CHECKING:
+    from std_msgs.msg import Header
+
+    from stseg_ros.ros_node.frame_statistics import Window
+
+_UNKNOWN = 'n/a'
+
+
+class Level(bytes, Enum):
+    """How bad it is."""
+
+    OK = DiagnosticStatus.OK
+    WARN = DiagnosticStatus.WARN
+    ERROR = DiagnosticStatus.ERROR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStatus:
+    """What the summary says beside the counts.
+
+    Attributes:
+        state: lifecycle state, or the transition under way.
+        bundle: name of the open bundle, or what the parameter asks for.
+        backend: inference backend; empty while none is open.
+        device: what it runs on; empty while none is open.
+        dropped: images replaced by newer ones before they were processed.
+        problem: what keeps the node from working, until it is mended; else empty.
+        silence: why no image comes, while that is so; else empty.
+    """
+
+    state: str
+    bundle: str
+    backend: str = ''
+    device: str = ''
+    dropped: int = 0
+    problem: str = ''
+    silence: str = ''
+
+
+def summarise(status: NodeStatus, window: Window) -> tuple[Level, str]:
+    """Judge the node.
+
+    Args:
+        status: its state.
+        window: its counts.
+
+    Returns:
+        The level, and the reason in words.
+    """
+    if status.problem:
+        return Level.ERROR, status.problem
+    if window.failure:
+        return Level.ERROR, window.failure
+    if status.silence:
+        return Level.WARN, status.silence
+    if window.frames_bad:
+        return Level.WARN, f'{window.frames_bad} unusable images: {window.last_bad_reason}'
+    if status.state != 'active':
+        return Level.OK, status.state
+    if not window.masks_published:
+        return Level.OK, 'waiting for images'
+    return Level.OK, f'segmenting {window.rate_hz:.1f} images per second'
+
+
+def summary_pairs(status: NodeStatus, window: Window) -> list[tuple[str, str]]:
+    """List the summary's values.
+
+    Args:
+        status: the node's state.
+        window: its counts.
+
+    Returns:
+        Keys and values; 'n/a' where there is no value yet.
+    """
+    median_ms, high_ms = _UNKNOWN, _UNKNOWN
+    if window.processing_ms is not None:
+        median_ms, high_ms = (f'{value:.3f}' for value in window.processing_ms)
+    return [
+        ('state', status.state),
+        ('backend', status.backend or _UNKNOWN),
+        ('device', status.device or _UNKNOWN),
+        ('bundle', status.bundle),
+        ('frames_received', str(window.totals.frames_received)),
+        ('masks_published', str(window.totals.masks_published)),
+        ('frames_dropped', str(status.dropped)),
+        ('frames_bad', str(window.totals.frames_bad)),
+        ('frames_failed', str(window.totals.frames_failed)),
+        ('last_bad_reason', window.last_bad_reason or _UNKNOWN),
+        ('rate_hz', f'{window.rate_hz:.2f}'),
+        ('processing_time_p50_ms', median_ms),
+        ('processing_time_p95_ms', high_ms),
+        ('regions', str(window.regions)),
+    ]
+
+
+def diagnostic_array(
+    header: Header,
+    *,
+    name: str,
+    pairs: Iterable[tuple[str, str]],
+    level: Level = Level.OK,
+    message: str = '',
+    hardware_id: str = '',
+) -> DiagnosticArray:
+    """Make a message of one status.
+
+    Args:
+        header: taken as it is.
+        name: the status's name: the node, a colon, what of it.
+        pairs: keys and values.
+        level: how bad it is.
+        message: the reason in words.
+        hardware_id: what it is about.
+
+    Returns:
+        The message.
+    """
+    status = DiagnosticStatus(
+        level=level.value, name=name, message=message, hardware_id=hardware_id
+    )
+    status.values = [KeyValue(key=key, value=value) for key, value in pairs]
+    return DiagnosticArray(header=header, status=[status])
+
+
+class Heartbeat:
+    """Calls a function at a steady rate from a thread of its own.
+
+    ROS timers stop while a bag is paused under use_sim_time, and while networks are opened.
+    """
+
+    def __init__(self, period_s: float, beat: Callable[[], None]) -> None:
+        """Prepare; `start` starts it.
+
+        Args:
+            period_s: time between two calls.
+            beat: the function.
+        """
+        self._period_s = period_s
+        self._beat = beat
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name='diagnostics', daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._period_s):
+            self._beat()

@@ -1,0 +1,291 @@
+"""The lifecycle node `segmenter`: camera images in, vehicle masks and timings out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.utilities import try_shutdown
+from std_msgs.msg import Header
+
+from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.ros_node.camera_input import CameraInput
+from stseg_ros.ros_node.diagnostics import (
+    Heartbeat,
+    NodeStatus,
+    diagnostic_array,
+    summarise,
+    summary_pairs,
+)
+from stseg_ros.ros_node.frame_processor import ReceivedImage
+from stseg_ros.ros_node.frame_statistics import FrameStatistics, Window
+from stseg_ros.ros_node.mailbox import Mailbox
+from stseg_ros.ros_node.parameters import (
+    SPECS,
+    declare_parameters,
+    unknown_parameters,
+)
+from stseg_ros.ros_node.session import Session
+from stseg_ros.ros_node.throttle import Throttle
+from stseg_ros.ros_node.transport import use_large_image_transport
+
+RCLError = rclpy_implementation.RCLError
+_HEARTBEAT_S = 1.0
+_USAGE_ERROR = 2
+
+
+class SegmenterNode(LifecycleNode):
+    """See the README for its topics and parameters.
+
+    Callbacks run in the executor's thread, the networks in a thread of the session, and the
+    diagnostics in a thread of their own, so that each goes on while another is held up.
+    """
+
+    def __init__(self) -> None:
+        """Declare the parameters and start the diagnostics.
+
+        Raises:
+            ConfigError: a parameter is wrong.
+        """
+        super().__init__('segmenter')
+        self._state = 'unconfigured'
+        self._problem = ''
+        self._session: Session | None = None
+        self._input: CameraInput | None = None
+        self._mailbox: Mailbox[ReceivedImage] = Mailbox()
+        self._statistics = FrameStatistics()
+        self._silence_throttle = Throttle()
+        self._values = declare_parameters(self)
+        names = [spec.name for spec in SPECS]
+        for line in unknown_parameters(self._parameter_overrides, [*names, 'use_sim_time']):
+            self.get_logger().warning(line)
+        self.add_on_set_parameters_callback(self._on_set_parameters)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._heartbeat = Heartbeat(_HEARTBEAT_S, self._beat)
+        self._heartbeat.start()
+        if self._values.autostart:
+            # Not a timer, which would wait for /clock under use_sim_time.
+            self._spinning = self.create_guard_condition(self._autostart)
+            self._spinning.trigger()
+
+    def close(self) -> None:
+        """Free everything and end the threads; the node itself stays to be destroyed."""
+        self._heartbeat.stop()
+        self._release()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Open the bundle and create the publishers."""
+        return self._transition('configuring', 'inactive', self._configure, state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe, and process images."""
+        return self._transition('activating', 'active', self._activate, state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, and finish the image under way."""
+        return self._transition('deactivating', 'inactive', self._stop, state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Close the bundle and remove the publishers."""
+        return self._transition('cleaning up', 'unconfigured', self._release, state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything; the node only answers from then on."""
+        return self._transition('shutting down', 'finalized', self._release, state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything, so that the node can be configured again."""
+        return self._transition('recovering', 'unconfigured', self._release, state)
+
+    def _transition(
+        self, during: str, after: str, work: Callable[[], None], before: LifecycleState
+    ) -> TransitionCallbackReturn:
+        """Do a transition's work. rclpy hides what its callbacks raise, so it is reported here."""
+        self._state, self._problem = during, ''
+        try:
+            work()
+        except StsegError as err:
+            self._end_if_stopped()
+            self._problem = f'{during} failed: {err}'
+            self.get_logger().error(self._problem)
+            self._state = before.label
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            self._end_if_stopped()
+            self._problem = f'{during} failed by an error of stseg_ros: see the log'
+            self.get_logger().error(f'{during} failed:\n{traceback.format_exc()}')
+            raise
+        self._end_if_stopped()
+        self._state = after
+        return TransitionCallbackReturn.SUCCESS
+
+    def _end_if_stopped(self) -> None:
+        """Leave a transition in which a signal has shut ROS down; rclpy lets only this pass."""
+        if not self.context.ok():
+            raise KeyboardInterrupt
+
+    def _autostart(self) -> None:
+        if self._state != 'unconfigured':
+            return
+        success = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() == success and self.trigger_activate() == success:
+            return
+        self.get_logger().error(
+            f'not started. Mend the cause, then: ros2 lifecycle set '
+            f'{self.get_fully_qualified_name()} configure (and activate), or start the node again'
+        )
+
+    def _configure(self) -> None:
+        self._session = session = Session(
+            self, self._values, self._mailbox, self._statistics, self._on_crash
+        )
+        self.get_logger().info(f'bundle {session.bundle.name}, {session.segmenter.backend_note}')
+
+    def _activate(self) -> None:
+        assert self._session is not None
+        self._statistics.restart_silence()
+        self._input = CameraInput(self, self._values.transport, self._receive)
+        self._session.start()
+        self.get_logger().info(f'segmenting {self._input.topic}')
+
+    def _stop(self) -> None:
+        if self._input is not None:
+            self._input.destroy()
+            self._input = None
+        if self._session is not None:
+            self._session.stop()
+
+    def _release(self) -> None:
+        self._stop()
+        if self._session is not None:
+            session, self._session = self._session, None
+            session.close()
+
+    def _receive(self, received: ReceivedImage) -> None:
+        self._statistics.note_received()
+        self._mailbox.put(received)
+
+    def _on_crash(self, error: BaseException) -> None:
+        """The inference thread ended by an error that is not about a frame or a backend."""
+        if not self.context.ok():
+            return  # A signal has shut ROS down before the image under way was published.
+        details = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+        self._problem = f'the inference thread ended: {error!r}; deactivate and activate the node'
+        self.get_logger().fatal(f'the inference thread ended:\n{details}')
+
+    def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
+        """Check all changes together, then take over all or none."""
+        try:
+            values = self._values.changed(parameters)
+            if self._session is not None:
+                self._session.apply(values)
+        except StsegError as err:
+            return SetParametersResult(successful=False, reason=str(err))
+        self._values = values
+        return SetParametersResult(successful=True)
+
+    def _beat(self) -> None:
+        """Publish the summary; runs in the diagnostics' thread."""
+        if not self.context.ok():
+            # On a signal rclpy wakes the executor before it shuts the context down; an executor
+            # that looks in between sleeps on for ever, if nobody wakes it again.
+            if self.executor is not None:
+                self.executor.wake()
+            return
+        window = self._statistics.read_window()
+        try:
+            status = self._read_status(window)
+            level, message = summarise(status, window)
+            self._diagnostics.publish(
+                diagnostic_array(
+                    Header(stamp=self.get_clock().now().to_msg()),
+                    name=f'{self.get_fully_qualified_name()}: segmentation',
+                    pairs=summary_pairs(status, window),
+                    level=level,
+                    message=message,
+                    hardware_id=status.device,
+                )
+            )
+        except RCLError:
+            # Expected once the process has been told to stop.
+            if self.context.ok():
+                raise
+
+    def _read_status(self, window: Window) -> NodeStatus:
+        session = self._session
+        return NodeStatus(
+            state=self._state,
+            bundle=self._values.bundle if session is None else session.bundle.name,
+            backend='' if session is None else session.segmenter.backend,
+            device='' if session is None else session.segmenter.device,
+            dropped=self._mailbox.dropped,
+            problem=self._problem,
+            silence=self._explain_silence(window),
+        )
+
+    def _explain_silence(self, window: Window) -> str:
+        camera, values = self._input, self._values
+        limit_s = values.no_image_warning_s
+        if camera is None or not limit_s or window.silence_s < limit_s:
+            return ''
+        cause = camera.explain_silence()
+        text = f'no image for {window.silence_s:.0f} s: {cause}'
+        if self._silence_throttle.admit(cause, values.log_throttle_s) is not None:
+            self.get_logger().warning(text)
+        return text
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node until it is told to stop.
+
+    Args:
+        args: command line; None takes the process's own.
+    """
+    use_large_image_transport()
+    try:
+        _join_ros(args)
+        _run()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except StsegError as err:
+        print(f'segmenter_node: {err}', file=sys.stderr)
+        sys.exit(_USAGE_ERROR)
+    except RCLError:
+        # A signal shuts ROS down under whatever is being done.
+        if rclpy.ok():
+            raise
+    finally:
+        try_shutdown()
+
+
+def _join_ros(args: list[str] | None) -> None:
+    try:
+        rclpy.init(args=args)
+    except RCLError as err:
+        raise ConfigError(f'ROS cannot start: {" ".join(str(err).split())}') from err
+
+
+def _run() -> None:
+    node = SegmenterNode()
+    try:
+        rclpy.spin(node)
+    finally:
+        # ros2 launch repeats its signals; the second must not cut the clean-up short.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        node.close()
+        node.destroy_node()
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,100 @@
+"""What the node holds from configure to cleanup: networks, their thread, publishers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stseg_ros.assembly import open_segmenter, resolve_settings
+from stseg_ros.bundle import ModelBundle, find_bundle
+from stseg_ros.ros_node.frame_processor import FrameProcessor, ReceivedImage
+from stseg_ros.ros_node.inference_worker import InferenceWorker
+from stseg_ros.ros_node.outputs import Outputs
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+    from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.ros_node.frame_statistics import FrameStatistics
+    from stseg_ros.ros_node.mailbox import Mailbox
+    from stseg_ros.ros_node.parameters import NodeParameters
+
+
+class Session:
+    """An opened bundle, ready to process images.
+
+    Attributes:
+        bundle: the open bundle.
+        segmenter: the open segmenter; only its plain attributes and its settings may be used here.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        parameters: NodeParameters,
+        mailbox: Mailbox[ReceivedImage],
+        statistics: FrameStatistics,
+        on_crash: Callable[[BaseException], None],
+    ) -> None:
+        """Open the networks in their thread, wait for it, and create the publishers.
+
+        Args:
+            node: the node.
+            parameters: the node's parameters.
+            mailbox: where images come from.
+            statistics: what is counted.
+            on_crash: called in the inference thread when it ended by an error.
+
+        Raises:
+            StsegError: the bundle, a setting or the backend is at fault.
+        """
+        self._mailbox = mailbox
+        self._worker = InferenceWorker(mailbox, on_crash)
+        try:
+            self.bundle, self.segmenter = self._worker.call(lambda: _open(parameters))
+            self._outputs = Outputs(node)
+        except BaseException:
+            self._worker.close()
+            raise
+        self._processor = FrameProcessor(
+            segmenter=self.segmenter,
+            outputs=self._outputs,
+            statistics=statistics,
+            dropped=lambda: mailbox.dropped,
+            parameters=parameters,
+            logger=node.get_logger(),
+        )
+
+    def apply(self, parameters: NodeParameters) -> None:
+        """Take over changed parameters, from the next frame on.
+
+        Args:
+            parameters: the node's parameters.
+
+        Raises:
+            ConfigError: a value does not fit the bundle; nothing has changed then.
+        """
+        self.segmenter.settings = resolve_settings(self.bundle, parameters.pipeline_config())
+        self._processor.parameters = parameters
+
+    def start(self) -> None:
+        """Process images from now on."""
+        self._mailbox.open()
+        self._worker.run(self._processor.process)
+
+    def stop(self) -> None:
+        """Finish the image under way and process no other."""
+        self._mailbox.close()
+        self._worker.join()
+
+    def close(self) -> None:
+        """Stop, close the networks in their thread, end it, and remove the publishers."""
+        self.stop()
+        self._worker.call(self.segmenter.close)
+        self._worker.close()
+        self._outputs.destroy()
+
+
+def _open(parameters: NodeParameters) -> tuple[ModelBundle, TwoStageSegmenter]:
+    bundle = ModelBundle.read(find_bundle(parameters.bundle))
+    return bundle, open_segmenter(bundle, parameters.pipeline_config())

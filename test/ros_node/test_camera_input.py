@@ -1,0 +1,162 @@
+"""Tests of the subscription's topic, and of what is said when nothing comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+pytest.importorskip('rclpy')
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
+from support.ros_segmenter import PATIENCE_S, free_domain_id
+
+from stseg_ros.errors import ConfigError
+from stseg_ros.ros_node.camera_input import CameraInput
+from stseg_ros.ros_node.frame_processor import ReceivedImage
+
+pytestmark = pytest.mark.ros
+
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+MakeNode = Callable[..., Node]
+
+
+@pytest.fixture
+def make_node() -> Iterator[MakeNode]:
+    nodes = []
+
+    def make(name: str, *arguments: str) -> Node:
+        # One participant each: DDS refuses two types of one topic within a participant.
+        context = rclpy.Context()
+        rclpy.init(context=context, domain_id=free_domain_id(7))
+        ros_arguments = ['--ros-args', *arguments] if arguments else []
+        node = Node(name, context=context, namespace='/cam', cli_args=ros_arguments)
+        nodes.append(node)
+        return node
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+        rclpy.shutdown(context=node.context)
+
+
+def listen(node: Node, transport: str = 'raw') -> tuple[CameraInput, list[ReceivedImage]]:
+    received: list[ReceivedImage] = []
+    return CameraInput(node, transport, received.append), received
+
+
+def said_about(camera: CameraInput, text: str) -> str:
+    """Wait until discovery has come so far that the explanation holds a text."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while text not in (said := camera.explain_silence()):
+        assert time.monotonic() < deadline_s, f'no {text!r} in {said!r}'
+        time.sleep(0.02)
+    return said
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'transport', 'topic'),
+    [
+        ([], 'raw', '/cam/image'),
+        ([], 'compressed', '/cam/image/compressed'),
+        (['-r', 'image:=/front/image_raw'], 'raw', '/front/image_raw'),
+        (['-r', 'image:=/front/image_raw'], 'compressed', '/front/image_raw/compressed'),
+        (['-r', 'image:=/front/compressed'], 'compressed', '/front/compressed'),
+        (['-r', 'image/compressed:=/jpegs'], 'compressed', '/jpegs'),
+    ],
+    ids=str,
+)
+def test_remappings(make_node: MakeNode, arguments: list[str], transport: str, topic: str) -> None:
+    node = make_node('segmenter', *arguments)
+    camera, _ = listen(node, transport)
+    assert camera.topic == topic
+    assert node.count_subscribers(topic) == 1
+    camera.destroy()
+    assert node.count_subscribers(topic) == 0
+
+
+def test_messages_are_handed_on_with_their_time(make_node: MakeNode) -> None:
+    node = make_node('segmenter')
+    _, received = listen(node)
+    publisher = make_node('camera').create_publisher(Image, 'image', 10)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    before_ns = time.perf_counter_ns()
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not received and time.monotonic() < deadline_s:
+        publisher.publish(Image(encoding='rgb8'))
+        executor.spin_once(timeout_sec=0.1)
+    executor.shutdown()
+    assert received[0].message.encoding == 'rgb8'
+    assert before_ns < received[0].received_ns < time.perf_counter_ns()
+
+
+def test_no_publisher_at_all(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter'))
+    assert camera.explain_silence() == (
+        'nobody publishes /cam/image; no image topic is published at all: '
+        'start the camera or play a bag'
+    )
+
+
+def test_other_image_topics_are_named(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter'))
+    other = make_node('camera')
+    other.create_publisher(Image, '/front/image_raw', 1)
+    other.create_publisher(String, '/chatter', 1)
+    said = said_about(camera, 'image topics there are: /front/image_raw;')
+    assert 'remap image to one of them' in said
+    assert 'chatter' not in said
+
+
+def test_the_nodes_own_outputs_are_not_advised(make_node: MakeNode) -> None:
+    node = make_node('segmenter')
+    node.create_publisher(Image, 'mask', 1)
+    camera, _ = listen(node)
+    assert 'no image topic is published at all' in camera.explain_silence()
+
+
+def test_the_compressed_companion_is_advised(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter'))
+    make_node('camera').create_publisher(CompressedImage, 'image/compressed', 1)
+    said_about(camera, '/cam/image/compressed is there: start the node with transport:=compressed')
+
+
+def test_another_type_is_named(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter'))
+    make_node('camera').create_publisher(CompressedImage, 'image', 1)
+    said_about(
+        camera, 'carries sensor_msgs/msg/CompressedImage, expected sensor_msgs/msg/Image; start'
+    )
+
+
+def test_an_unfit_qos_is_named(make_node: MakeNode) -> None:
+    override = 'qos_overrides./cam/image.subscription.reliability:=reliable'
+    camera, _ = listen(make_node('segmenter', '-p', override))
+    make_node('camera').create_publisher(Image, 'image', BEST_EFFORT)
+    said = said_about(camera, 'the QoS of /cam/camera on /cam/image does not fit ours')
+    assert 'reliab' in said.split('ours')[1].lower()
+    assert 'qos_overrides' in said
+
+
+def test_lost_images_are_explained(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter'))
+    make_node('camera').create_publisher(Image, 'image', BEST_EFFORT)
+    said = said_about(camera, '/cam/camera publishes /cam/image with a fitting QoS')
+    assert 'config/fastdds.xml' in said
+    assert 'qos_overrides./cam/image.subscription.reliability' in said
+
+
+@pytest.mark.parametrize(
+    ('policy', 'value'), [('reliability', 'always'), ('depth', 'deep'), ('depth', '-1')]
+)
+def test_a_wrong_override_is_an_error(make_node: MakeNode, policy: str, value: str) -> None:
+    override = f'qos_overrides./cam/image.subscription.{policy}:={value}'
+    with pytest.raises(ConfigError, match=r'^/cam/image: .*look at its qos_overrides'):
+        listen(make_node('segmenter', '-p', override))

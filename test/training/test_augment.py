@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stseg_ros.errors import ConfigError
+from stseg_ros.training.augment import (
+    AugmentConfig,
+    cut_box,
+    random_view_hw,
+    resize_labels,
+    vary_colours,
+)
+
+RAMP = np.arange(20, dtype=np.uint8).reshape(4, 5)
+
+
+def test_box_inside_is_a_plain_cut() -> None:
+    assert cut_box(RAMP, (1, 2), (2, 3)).tolist() == [[7, 8, 9], [12, 13, 14]]
+
+
+def test_box_beyond_the_image_is_mirrored() -> None:
+    box = cut_box(RAMP, (-1, -2), (3, 4))
+    assert box.tolist() == [[1, 0, 0, 1], [1, 0, 0, 1], [6, 5, 5, 6]]
+    box = cut_box(RAMP, (3, 3), (2, 4))
+    assert box.tolist() == [[18, 19, 19, 18], [18, 19, 19, 18]]
+
+
+def test_box_with_channels_keeps_them() -> None:
+    image_hwc = np.stack([RAMP, RAMP + 100], axis=2)
+    assert cut_box(image_hwc, (-1, 0), (2, 1)).tolist() == [[[0, 100]], [[0, 100]]]
+
+
+def test_view_sizes_stay_in_range_and_spread() -> None:
+    config = AugmentConfig(zoom_low=0.5, zoom_high=2.0, aspect_high=4.0)
+    rng = np.random.default_rng(0)
+    sizes = np.array([random_view_hw((100.0, 400.0), config, rng) for _ in range(2000)], float)
+    zoom = np.sqrt(100.0 * 400.0 / sizes.prod(axis=1))
+    stretch = sizes[:, 0] / sizes[:, 1] * 4.0
+    assert 0.49 < zoom.min() < 0.55
+    assert 1.85 < zoom.max() < 2.02
+    assert 0.24 < stretch.min() < 0.28
+    assert 3.6 < stretch.max() < 4.1
+    # Even on a logarithmic scale: as often enlarged as shrunk.
+    assert abs((zoom > 1).mean() - 0.5) < 0.04
+
+
+def test_labels_are_never_mixed() -> None:
+    labels_hw = np.array([[0, 255], [1, 0]], np.uint8)
+    assert set(np.unique(resize_labels(labels_hw, (7, 9)))) == {0, 1, 255}
+    doubled = resize_labels(labels_hw, (4, 4))
+    assert doubled.tolist() == [[0, 0, 255, 255]] * 2 + [[1, 1, 0, 0]] * 2
+
+
+def test_colours_vary_but_grey_stays_grey_in_hue() -> None:
+    config = AugmentConfig(colour=1.0)
+    image_hwc = np.full((4, 4, 3), 128, np.uint8)
+    results = [vary_colours(image_hwc, config, np.random.default_rng(seed)) for seed in range(20)]
+    means = np.array([result.mean(axis=(0, 1)) for result in results])
+    assert means.std(axis=0).min() > 5
+    # White balance differs by at most 6 % per channel about mid grey, plus rounding.
+    assert np.ptp(means, axis=1).max() < 0.13 * 128
+    assert all(result.shape == (4, 4, 3) and result.dtype == np.uint8 for result in results)
+
+
+def test_degrading_changes_the_image_and_nothing_else_does() -> None:
+    rng = np.random.default_rng(3)
+    image_hwc = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    still = AugmentConfig(colour=0.0, degrade=0.0)
+    assert np.array_equal(vary_colours(image_hwc, still, rng), image_hwc)
+    degraded = vary_colours(image_hwc, AugmentConfig(colour=0.0, degrade=1.0), rng)
+    assert not np.array_equal(degraded, image_hwc)
+    assert degraded.std() < image_hwc.std()
+
+
+def test_same_seed_same_colours() -> None:
+    image_hwc = np.random.default_rng(1).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    config = AugmentConfig(colour=1.0, degrade=1.0)
+    first, second = (vary_colours(image_hwc, config, np.random.default_rng(5)) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    'options',
+    [{'zoom_low': 2.0, 'zoom_high': 1.0}, {'zoom_low': 0.0}, {'aspect_high': 0.9}, {'flip': 1.5}],
+)
+def test_refuses_impossible_ranges(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        AugmentConfig(**options)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.tiny_training import RECIPE, write_recipe
+
+pytest.importorskip('torch')
+
+from stseg_ros.errors import ConfigError
+from stseg_ros.training.recipe import load_recipe, save_recipe
+
+pytestmark = pytest.mark.torch
+SHIPPED = sorted((Path(__file__).parents[2] / 'config' / 'train').glob('*.yaml'))
+
+
+def test_reads_values_and_defaults(tmp_path: Path) -> None:
+    recipe = load_recipe(write_recipe(tmp_path))
+    assert recipe.geometry.coarse_hw == (16, 32)
+    assert recipe.geometry.region_hw == (64, 64)
+    assert recipe.sources[0].dev == ('held_*',)
+    assert recipe.stage('coarse').supervise_at == 2
+    assert recipe.stage('refine').supervise_at == 1
+    assert recipe.refine.network.width == 8
+
+
+def test_saving_keeps_everything(tmp_path: Path) -> None:
+    recipe = load_recipe(write_recipe(tmp_path))
+    save_recipe(recipe, tmp_path / 'again.yaml')
+    assert load_recipe(tmp_path / 'again.yaml') == recipe
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipes_are_right(path: Path) -> None:
+    assert load_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'message'),
+    [
+        ('regions: 2', 'regoins: 2', "unknown key 'regoins'; did you mean 'regions'"),
+        ('steps: 60', 'steps: 0', 'steps is 0'),
+        ('steps: 60', 'steps: many', 'expected int'),
+        (
+            'supervise_at: 2',
+            'loss: focal',
+            "unknown loss 'focal'; give one of focal_dice, bce_dice",
+        ),
+        ('weight: 1.0', 'weight: 0', 'none has a weight above 0'),
+        ('weight: 1.0', 'weight: -1', 'weight of camvid is -1'),
+        ('dataset: camvid', 'dataset: synthetic', 'no scenes'),
+        ('grid: [2, 4]', 'grid: [3, 4]', 'not a multiple'),
+        ('regions: 2', 'regions: 9', 'regions is 9; give 0 to max_regions, 8'),
+        ('width: 8', 'width: 5', 'network width is 5'),
+    ],
+)
+def test_names_what_is_wrong(old: str, new: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(write_recipe(tmp_path, RECIPE.replace(old, new, 1)))
+
+
+def test_says_which_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'nothing\.yaml'):
+        load_recipe(tmp_path / 'nothing.yaml')
