@@ -24,13 +24,13 @@ _RESTRICTED_TERMS = (
     'the images is in this package.'
 )
 _WEIGHTS = (
-    'The weights are those of the last step; no score chose among checkpoints. The ONNX files hold '
-    'them rounded to FP16. Checked at export, on held-out images:'
+    'The weights are those of the last step; no score chose among checkpoints. The ONNX files '
+    'hold them rounded to FP16. Checked at export, on held-out images:'
 )
 _SCORING = (
     "Hard Dice at the images' own size, one training run. Fusion and threshold were chosen on the "
-    'held-out images, by the mean over their data sets of the pooled Dice; validation images chose '
-    'nothing. IoU, precision and recall are pooled.'
+    'held-out images, by the mean over their data sets of the pooled Dice; validation images '
+    'chose nothing. IoU, precision and recall are pooled.'
 )
 _LIMITS = """## Limits
 

@@ -126,8 +126,8 @@ def draw_ahead(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Draw batches in order, ahead of time, in threads beside the training.
 
-    Threads do, because resizing and colour changes release the interpreter's lock. Worker processes
-    that hand tensors over were seen to crash OpenVINO when it was loaded afterwards.
+    Threads do, because resizing and colour changes release the interpreter's lock. Handing tensors
+    over from worker processes crashed programs that loaded OpenVINO afterwards.
 
     Args:
         batches: where they come from.
