@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     ExecuteProcess,
@@ -15,7 +16,6 @@ from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from launch import LaunchContext, LaunchDescription
 from stseg_ros.ros_node.transport import large_image_environment
 
 SHARE = Path(__file__).resolve().parent.parent

@@ -29,7 +29,7 @@ def open_segmenter(bundle: ModelBundle, config: PipelineConfig) -> TwoStageSegme
     geometry = bundle.geometry
     settings = resolve_settings(bundle, config)
     options = EngineOptions(
-        threads=config.threads, precision=config.precision, max_batch=max(settings.regions, 1)
+        threads=config.threads, precision=config.precision, max_batch=geometry.max_regions
     )
     engines = open_pair(
         bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options

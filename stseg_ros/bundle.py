@@ -20,6 +20,7 @@ from stseg_ros.strict_yaml import build_record, read_mapping
 
 SCHEMA = 1
 MANIFEST = 'bundle.yaml'
+DEFAULT_BUNDLE = 'driving_small'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

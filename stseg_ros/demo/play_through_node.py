@@ -67,7 +67,7 @@ def play_through_node(
             output / 'node.log',
         ) as node,
     ):
-        await_active(recorder, node)
+        _await_node(recorder, node)
         with run_beside(
             'player',
             'stseg_ros.cli',
@@ -86,27 +86,17 @@ def play_through_node(
     )
 
 
-def await_active(recorder: Recorder, node: LoggedProcess) -> None:
-    """Wait until the node says that it is active.
-
-    To have heard it also means that ROS has connected the two: no mask can be missed from then on.
-
-    Args:
-        recorder: hears the node's summaries.
-        node: the node's process.
+def _await_node(recorder: Recorder, node: LoggedProcess) -> None:
+    """Wait until node and recorder have found each other, so that no mask can be missed.
 
     Raises:
-        StsegError: the node ended, or is not active in time.
+        StsegError: the node ended, or is not found in time.
     """
     deadline_s = time.monotonic() + _START_S
-    state = 'silent'
-    while state != 'active':
-        recording = recorder.spin_until(1 << 62, idle_timeout_s=_START_S, deadline_s=_SLICE_S)
-        if recording.diagnostics:
-            state = recording.diagnostics[-1].values['state']
+    while not recorder.wait_for_segmenter(_SLICE_S):
         node.check_alive()
         if time.monotonic() > deadline_s:
-            raise StsegError(f'the node is {state} after {_START_S:.0f} s; see its log')
+            raise StsegError(f'the node is not found on ROS after {_START_S:.0f} s; see its log')
 
 
 def _record(

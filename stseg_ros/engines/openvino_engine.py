@@ -23,11 +23,11 @@ class OpenVinoEngine:
     backend = 'openvino'
 
     def __init__(self, onnx_path: Path, options: EngineOptions) -> None:
-        """Read the network and compile it for its largest batch.
+        """Read the network and compile it once, so that what cannot run is refused here.
 
         Args:
             onnx_path: the network.
-            options: threads, precision and batch.
+            options: threads and precision; every batch size is compiled when it first comes.
 
         Raises:
             EngineError: OpenVINO is not installed or does not take the network.
@@ -51,7 +51,7 @@ class OpenVinoEngine:
             self._model = self._core.read_model(onnx_path)
             self.input = _spec(self._model.input(0))
             self.output = _spec(self._model.output(0))
-            compiled = self._request(self.input.shape[0] or options.max_batch).get_compiled_model()
+            compiled = self._request(self.input.shape[0] or 1).get_compiled_model()
             arithmetic = compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()
             cpu = self._core.get_property('CPU', 'FULL_DEVICE_NAME')
         except RuntimeError as err:

@@ -36,6 +36,8 @@ class NodeStatus:
         backend: inference backend; empty while none is open.
         device: what it runs on; empty while none is open.
         dropped: images replaced by newer ones before they were processed.
+        mask_subscribers: who listens to the masks.
+        frame_timing_subscribers: who listens to the timings.
         problem: what keeps the node from working, until it is mended; else empty.
         silence: why no image comes, while that is so; else empty.
     """
@@ -45,6 +47,8 @@ class NodeStatus:
     backend: str = ''
     device: str = ''
     dropped: int = 0
+    mask_subscribers: int = 0
+    frame_timing_subscribers: int = 0
     problem: str = ''
     silence: str = ''
 
@@ -102,6 +106,8 @@ def summary_pairs(status: NodeStatus, window: Window) -> list[tuple[str, str]]:
         ('processing_time_p50_ms', median_ms),
         ('processing_time_p95_ms', high_ms),
         ('regions', str(window.regions)),
+        ('mask_subscribers', str(status.mask_subscribers)),
+        ('frame_timing_subscribers', str(status.frame_timing_subscribers)),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.exceptions import InvalidHandle
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
@@ -131,6 +132,16 @@ class Outputs:
         if self._overlay.get_subscription_count():
             overlay_hwc = draw_overlay(frame, result, overlay_alpha)
             self._overlay.publish(self._overlay_buffer.fill(header, overlay_hwc))
+
+    def count_subscribers(self) -> tuple[int, int]:
+        """Return how many listen to masks and to timings; any thread may ask."""
+        try:
+            return (
+                self._mask.get_subscription_count(),
+                self._frame_timing.get_subscription_count(),
+            )
+        except InvalidHandle:
+            return 0, 0  # Another thread has just removed the publishers.
 
     def destroy(self) -> None:
         """Remove the publishers."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
+from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.engines.backends import AUTO, BACKENDS
 from stseg_ros.errors import ConfigError
@@ -31,7 +32,7 @@ class NodeParameters:
         ConfigError: a value, or a combination of values, is wrong.
     """
 
-    bundle: str = 'driving_small'
+    bundle: str = DEFAULT_BUNDLE
     backend: str = AUTO
     threads: int = 0
     precision: str = 'default'

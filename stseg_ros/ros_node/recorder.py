@@ -17,6 +17,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
 
 from stseg_ros.records import UInt8Array
+from stseg_ros.ros_node.transport import use_large_image_transport
 from stseg_ros.sources.image_codec import header_stamp_ns
 
 _DEPTH = 200
@@ -101,6 +102,7 @@ class Recorder:
             namespace: the segmenter's namespace.
             name: the segmenter's name; summaries of other nodes are passed over.
         """
+        use_large_image_transport()
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node(
@@ -136,6 +138,32 @@ class Recorder:
         self._executor.shutdown()
         self._node.destroy_node()
         rclpy.shutdown(context=self._context)
+
+    def wait_for_segmenter(self, timeout_s: float) -> bool:
+        """Wait until the segmenter is active and sends to this recorder.
+
+        Processes find each other within seconds, not at once, and what is published before that is
+        lost to this recorder: play nothing sooner.
+
+        Args:
+            timeout_s: the longest to wait.
+
+        Returns:
+            Whether it is so.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not self._diagnostics or not self._is_served(self._diagnostics[-1].values):
+            if time.monotonic() > deadline_s:
+                return False
+            self._executor.spin_once(timeout_sec=_SPIN_S)
+        return True
+
+    def _is_served(self, summary: dict[str, str]) -> bool:
+        """Whether the segmenter knows of as many subscribers as there are, this one included."""
+        return summary['state'] == 'active' and all(
+            int(summary[f'{topic}_subscribers']) >= self._node.count_subscribers(topic)
+            for topic in ('mask', 'frame_timing')
+        )
 
     def spin_until(
         self,

@@ -223,12 +223,15 @@ class SegmenterNode(LifecycleNode):
 
     def _read_status(self, window: Window) -> NodeStatus:
         session = self._session
+        subscribers = (0, 0) if session is None else session.count_subscribers()
         return NodeStatus(
             state=self._state,
             bundle=self._values.bundle if session is None else session.bundle.name,
             backend='' if session is None else session.segmenter.backend,
             device='' if session is None else session.segmenter.device,
             dropped=self._mailbox.dropped,
+            mask_subscribers=subscribers[0],
+            frame_timing_subscribers=subscribers[1],
             problem=self._problem,
             silence=self._explain_silence(window),
         )

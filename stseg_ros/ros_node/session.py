@@ -77,6 +77,10 @@ class Session:
         self.segmenter.settings = resolve_settings(self.bundle, parameters.pipeline_config())
         self._processor.parameters = parameters
 
+    def count_subscribers(self) -> tuple[int, int]:
+        """Return how many listen to masks and to timings; any thread may ask."""
+        return self._outputs.count_subscribers()
+
     def start(self) -> None:
         """Process images from now on."""
         self._mailbox.open()

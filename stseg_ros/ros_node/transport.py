@@ -1,4 +1,4 @@
-"""Lets raw camera images through Fast DDS, whose default transports lose them."""
+"""Fast DDS for cameras: large images get through, and processes find each other at once."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.errors import ConfigError
-from stseg_ros.verbs.pipeline_arguments import DEFAULT_BUNDLE
 
 SUMMARY = """Run the node on a drive over ROS 2 and report what comes back.
 

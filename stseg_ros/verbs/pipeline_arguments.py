@@ -7,13 +7,12 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
 
 if TYPE_CHECKING:
     from stseg_ros.bundle import ModelBundle
     from stseg_ros.pipeline.two_stage import TwoStageSegmenter
-
-DEFAULT_BUNDLE = 'driving_small'
 
 
 def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:

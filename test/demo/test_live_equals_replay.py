@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from stseg_ros.cli import main
-from stseg_ros.demo.play_through_node import await_active
 from stseg_ros.demo.processes import run_beside
 from stseg_ros.sources.bag_reader import BagReader
 from stseg_ros.sources.image_codec import header_stamp_ns
@@ -67,7 +66,7 @@ def test_the_node_gives_the_same_masks(
         Recorder() as recorder,
         run_beside('node', NODE, remap, tmp_path / 'node.log') as node,
     ):
-        await_active(recorder, node)
+        assert recorder.wait_for_segmenter(60.0), node
         with run_beside('player', 'stseg_ros.cli', play, tmp_path / 'player.log') as player:
             recording = recorder.spin_until(FRAMES, idle_timeout_s=15.0, deadline_s=90.0)
             player.wait(30.0)

@@ -12,7 +12,15 @@ pytest.importorskip('rclpy')
 from stseg_ros.ros_node.diagnostics import Heartbeat, Level, NodeStatus, summarise, summary_pairs
 from stseg_ros.ros_node.frame_statistics import Totals, Window
 
-ACTIVE = NodeStatus(state='active', bundle='driving', backend='openvino', device='CPU', dropped=2)
+ACTIVE = NodeStatus(
+    state='active',
+    bundle='driving',
+    backend='openvino',
+    device='CPU',
+    dropped=2,
+    mask_subscribers=1,
+    frame_timing_subscribers=3,
+)
 GOOD = Window(
     totals=Totals(frames_received=12, masks_published=10),
     masks_published=10,
@@ -59,6 +67,7 @@ def test_values_while_segmenting() -> None:
     assert pairs['rate_hz'] == '9.96'
     assert (pairs['frames_received'], pairs['masks_published']) == ('12', '10')
     assert pairs['frames_dropped'] == '2'
+    assert (pairs['mask_subscribers'], pairs['frame_timing_subscribers']) == ('1', '3')
 
 
 def test_the_heartbeat_beats_until_it_is_stopped() -> None:

@@ -57,12 +57,11 @@ def test_every_frame_comes_back_as_offline(
     arguments = ['bag', 'play', str(tmp_path / 'bag'), '--wait-for-subscribers', '1']
     node = SegmenterProcess(tmp_path / 'node.log', domain_id, bundle=tiny_bundle)
     try:
-        with (
-            Recorder() as recorder,
-            run_beside('player', 'stseg_ros.cli', arguments, tmp_path / 'log') as player,
-        ):
-            recording = recorder.spin_until(COUNT, idle_timeout_s=10, deadline_s=30)
-            player.wait(20)
+        with Recorder() as recorder:
+            assert recorder.wait_for_segmenter(20)
+            with run_beside('player', 'stseg_ros.cli', arguments, tmp_path / 'log') as player:
+                recording = recorder.spin_until(COUNT, idle_timeout_s=10, deadline_s=30)
+                player.wait(20)
     finally:
         node.end()
     assert recording.end is End.COUNT
@@ -82,6 +81,7 @@ def test_recording_ends_by_deadline_and_by_order(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv('ROS_DOMAIN_ID', str(free_domain_id(10)))
     stop = threading.Event()
     with Recorder() as recorder:
+        assert not recorder.wait_for_segmenter(0.1)
         recording = recorder.spin_until(1, idle_timeout_s=0.0, deadline_s=0.1)
         assert (recording.end, recording.masks) == (End.DEADLINE, ())
         stop.set()
