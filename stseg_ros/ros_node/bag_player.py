@@ -6,9 +6,10 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -140,12 +141,21 @@ class _Player:
 
     def play(self, reader: BagReader) -> None:
         """Play the bag once, or over and over."""
-        first_pass_s = time.monotonic()
         period_s = _pass_duration_ns(reader, list(self._types)) / _NS_PER_S / self._options.rate
         passes = 0
+        first_pass_s: float | None = None
         while True:
+            messages = reader.messages(list(self._types))
+            first = next(messages, None)
+            if first is None:
+                return
+            # The schedule starts when the first message has been read: opening a bag takes a
+            # while, and messages sent in a burst to make up for it would push each other out.
+            _stamp_ns(first)
+            first_pass_s = time.monotonic() if first_pass_s is None else first_pass_s
             with self._progress(reader, passes) as progress:
-                self._play_once(reader, first_pass_s + passes * period_s, progress)
+                start_s = first_pass_s + passes * period_s
+                self._play_once(chain([first], messages), first.record_ns, start_s, progress)
             passes += 1
             if not self._options.loop:
                 return
@@ -156,11 +166,11 @@ class _Player:
             publisher.wait_for_all_acked(Duration(seconds=5))
         time.sleep(_SETTLE_S)
 
-    def _play_once(self, reader: BagReader, start_s: float, progress: tqdm[Any]) -> None:
+    def _play_once(
+        self, messages: Iterable[BagMessage], first_ns: int, start_s: float, progress: tqdm[Any]
+    ) -> None:
         """Publish each message at a time counted from the start, so that delays do not add up."""
-        first_ns: int | None = None
-        for message in reader.messages(list(self._types)):
-            first_ns = message.record_ns if first_ns is None else first_ns
+        for message in messages:
             offset_s = (message.record_ns - first_ns) / _NS_PER_S / self._options.rate
             stamp_ns = None if self._log is None else _stamp_ns(message)
             self._sleep_until(start_s + offset_s, message.record_ns)
