@@ -20,7 +20,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Copy what git would ship, so that no build leaves anything in the checkout."""
     target = tmp_path_factory.mktemp('workspace') / 'src' / 'stseg_ros'
     target.mkdir(parents=True)
-    for name in ('package.xml', 'setup.py', 'setup.cfg', 'README.md', 'LICENSE'):
+    for name in ('package.xml', 'pyproject.toml', 'setup.py', 'setup.cfg', 'README.md', 'LICENSE'):
         shutil.copy(CHECKOUT / name, target)
     for name in ('resource', 'launch', 'config', 'models', 'stseg_ros'):
         ignore = shutil.ignore_patterns('__pycache__')
