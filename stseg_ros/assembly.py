@@ -77,12 +77,12 @@ def _check_networks(bundle: ModelBundle, geometry: Geometry, engines: EnginePair
     Raises:
         BundleError: an input or output differs from what the geometry asks for.
     """
-    for path, engine, size_hw, batch in (
-        (bundle.coarse_path, engines.coarse, geometry.coarse_hw, 1),
-        (bundle.refine_path, engines.refine, geometry.region_hw, None),
+    for path, engine, size_hw, channels, batch in (
+        (bundle.coarse_path, engines.coarse, geometry.coarse_hw, 3, 1),
+        (bundle.refine_path, engines.refine, geometry.region_hw, geometry.refine_channels, None),
     ):
         expected = (
-            TensorSpec(name='', shape=(batch, *size_hw, 3), dtype='uint8'),
+            TensorSpec(name='', shape=(batch, *size_hw, channels), dtype='uint8'),
             TensorSpec(name='', shape=(batch, *size_hw), dtype='float32'),
         )
         for side, spec, wanted in zip(

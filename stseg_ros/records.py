@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import Enum
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-UInt8Array = npt.NDArray[np.uint8]
+# Named twice, so that type checkers see that these records offer them.
+from stseg_ros.logit_bytes import Float32Array as Float32Array  # noqa: PLC0414
+from stseg_ros.logit_bytes import UInt8Array as UInt8Array  # noqa: PLC0414
+from stseg_ros.logit_bytes import probability, resize_logit_bytes
+
 Int32Array = npt.NDArray[np.int32]
-Float32Array = npt.NDArray[np.float32]
 
 
 class ChannelOrder(str, Enum):
@@ -47,10 +49,10 @@ class CoarseResult:
     """What stage 1 says of the whole frame.
 
     Attributes:
-        logits_hw: (h, w) float32 vehicle logits at the coarse resolution.
+        logit_bytes_hw: (h, w) uint8 vehicle logits at the coarse resolution, see `logit_bytes`.
     """
 
-    logits_hw: Float32Array
+    logit_bytes_hw: UInt8Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +116,7 @@ class SegmentationResult:
 
     Attributes:
         mask_hw: (H, W) uint8 at the camera's size; 255 is vehicle, 0 is not.
-        logits_hw: (h, w) float32 fused logits at the working size.
+        logit_bytes_hw: (h, w) uint8 fused logits at the working size, see `logit_bytes`.
         selection: the refined regions, boxes in working-size pixels.
         timing: wall time of each stage.
         stamp_ns: the frame's stamp.
@@ -122,7 +124,7 @@ class SegmentationResult:
     """
 
     mask_hw: UInt8Array
-    logits_hw: Float32Array
+    logit_bytes_hw: UInt8Array
     selection: RegionSelection
     timing: FrameTiming
     stamp_ns: int
@@ -132,11 +134,10 @@ class SegmentationResult:
         """Compute the vehicle probability at the camera's size.
 
         Returns:
-            (H, W) float32 in [0, 1].
+            (H, W) float32 in (0, 1).
         """
         height, width = self.mask_hw.shape
-        logits = cv2.resize(self.logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)
-        return sigmoid(np.asarray(logits, dtype=np.float32))
+        return probability(resize_logit_bytes(self.logit_bytes_hw, (height, width)))
 
     def label_confidence_hw(self) -> UInt8Array:
         """Compute the probability of the label that the mask gives each pixel.
@@ -155,7 +156,7 @@ class SegmentationResult:
             (K, 4) int32 half-open boxes in camera pixels.
         """
         height, width = self.mask_hw.shape
-        working_height, working_width = self.logits_hw.shape
+        working_height, working_width = self.logit_bytes_hw.shape
         scale_xy = np.array([width / working_width, height / working_height] * 2)
         boxes_xyxy: Int32Array = np.rint(self.selection.boxes_xyxy * scale_xy).astype(np.int32)
         return boxes_xyxy

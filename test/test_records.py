@@ -10,13 +10,13 @@ import pytest
 from stseg_ros.records import FrameTiming, RegionSelection, SegmentationResult, sigmoid
 
 
-def make_result(logits_hw: np.ndarray, mask_hw: np.ndarray) -> SegmentationResult:
+def make_result(logit_bytes_hw: np.ndarray, mask_hw: np.ndarray) -> SegmentationResult:
     selection = RegionSelection(
         boxes_xyxy=np.array([[0, 0, 2, 1], [2, 1, 4, 2]], np.int32), score=np.zeros(2, np.float32)
     )
     return SegmentationResult(
         mask_hw=mask_hw,
-        logits_hw=logits_hw,
+        logit_bytes_hw=logit_bytes_hw,
         selection=selection,
         timing=FrameTiming(),
         stamp_ns=7,
@@ -46,20 +46,22 @@ def test_sigmoid_matches_its_definition(logit: float) -> None:
 
 
 def test_probability_is_at_camera_size() -> None:
-    logits_hw = np.full((2, 4), math.log(3.0), np.float32)
-    result = make_result(logits_hw, np.full((6, 8), 255, np.uint8))
+    # 24 steps above zero are a logit of 1.5.
+    logit_bytes_hw = np.full((2, 4), 152, np.uint8)
+    result = make_result(logit_bytes_hw, np.full((6, 8), 255, np.uint8))
     assert result.probability_hw().shape == (6, 8)
-    assert result.probability_hw() == pytest.approx(0.75, abs=1e-6)
+    assert result.probability_hw() == pytest.approx(1.0 / (1.0 + math.exp(-1.5)), abs=1e-6)
 
 
 def test_label_confidence_is_of_the_label_shown() -> None:
-    logits_hw = np.full((2, 2), math.log(3.0), np.float32)
-    vehicle = make_result(logits_hw, np.full((2, 2), 255, np.uint8))
-    background = make_result(logits_hw, np.zeros((2, 2), np.uint8))
-    assert np.unique(vehicle.label_confidence_hw()).tolist() == [191]
-    assert np.unique(background.label_confidence_hw()).tolist() == [64]
+    # A logit of 1 is a probability of 0.7311; times 255 that is 186.4, and the rest 68.6.
+    logit_bytes_hw = np.full((2, 2), 144, np.uint8)
+    vehicle = make_result(logit_bytes_hw, np.full((2, 2), 255, np.uint8))
+    background = make_result(logit_bytes_hw, np.zeros((2, 2), np.uint8))
+    assert np.unique(vehicle.label_confidence_hw()).tolist() == [186]
+    assert np.unique(background.label_confidence_hw()).tolist() == [69]
 
 
 def test_boxes_scale_to_the_camera() -> None:
-    result = make_result(np.zeros((2, 4), np.float32), np.zeros((6, 8), np.uint8))
+    result = make_result(np.zeros((2, 4), np.uint8), np.zeros((6, 8), np.uint8))
     assert result.boxes_in_camera_xyxy().tolist() == [[0, 0, 4, 3], [4, 3, 8, 6]]

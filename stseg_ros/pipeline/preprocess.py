@@ -6,10 +6,15 @@ import cv2
 import numpy as np
 
 from stseg_ros.errors import FrameError
-from stseg_ros.records import ChannelOrder, Float32Array, Frame, Int32Array, UInt8Array
+from stseg_ros.records import ChannelOrder, Frame, Int32Array, UInt8Array
 
 SMALLEST_SIDE = 16
 LARGEST_PIXELS = 100_000_000
+
+# The coarse network's pixels are the mean of at least this many samples in each axis, which lie at
+# most so many camera pixels apart.
+_FEWEST_SAMPLES = 4
+_WIDEST_STEP = 3.0
 
 
 def check_frame(frame: Frame) -> None:
@@ -39,90 +44,157 @@ def check_frame(frame: Frame) -> None:
         )
 
 
-def to_working_size(
-    image_hwc: UInt8Array, working_hw: tuple[int, int], out: UInt8Array | None = None
-) -> UInt8Array:
-    """Resize an image to the working size, whatever its aspect ratio.
+class FrameSampler:
+    """Samples the networks' inputs from camera images, reading no more of them than is needed.
+
+    Resizing a whole camera image costs as much as stage 1; but stage 1 needs it much smaller, and
+    stage 2 only the chosen regions. A sampler keeps buffers: it belongs to one thread.
+    """
+
+    def __init__(self, *, working_hw: tuple[int, int], coarse_factor: int) -> None:
+        """Lay out the sizes.
+
+        Args:
+            working_hw: every frame is taken as if it were resized to this.
+            coarse_factor: stage 1 sees it shrunk by this in each axis.
+        """
+        self._working_hw = working_hw
+        self._coarse_hw = working_hw[0] // coarse_factor, working_hw[1] // coarse_factor
+        self._buffers: dict[tuple[int, ...], UInt8Array] = {}
+
+    def coarse(self, image_hwc: UInt8Array, order: ChannelOrder) -> UInt8Array:
+        """Shrink a whole frame to the coarse network's input.
+
+        The frame is sampled bilinearly at a multiple of the size wanted, where samples are at most
+        three pixels apart, and then averaged.
+
+        Args:
+            image_hwc: (H, W, 3) uint8 of any size.
+            order: its channel order.
+
+        Returns:
+            (1, h, w, 3) uint8 RGB, valid until the next call.
+        """
+        height, width = self._coarse_hw
+        shrinkage = max(image_hwc.shape[0] / height, image_hwc.shape[1] / width)
+        times = _FEWEST_SAMPLES
+        while shrinkage > _WIDEST_STEP * times:
+            times *= 2
+        small = self._sample(image_hwc, (height * times, width * times))
+        while times > 1:
+            # OpenCV halves with vector instructions, faster than it averages over larger blocks.
+            times //= 2
+            size_wh = (width * times, height * times)
+            smaller = self._kept((height * times, width * times, 3))
+            cv2.resize(small, size_wh, dst=smaller, interpolation=cv2.INTER_AREA)
+            small = smaller
+        if order is ChannelOrder.BGR:
+            cv2.cvtColor(small, cv2.COLOR_BGR2RGB, dst=small)
+        return small[None]
+
+    def regions(
+        self,
+        image_hwc: UInt8Array,
+        order: ChannelOrder,
+        boxes_xyxy: Int32Array,
+        prior_hw: UInt8Array | None = None,
+    ) -> UInt8Array:
+        """Cut regions of equal size out of a frame, at the working resolution.
+
+        Args:
+            image_hwc: (H, W, 3) uint8 of any size.
+            order: its channel order.
+            boxes_xyxy: (K, 4) half-open boxes in working pixels, all of one size; K is 1 or more.
+            prior_hw: (h, w) uint8 at the working size that becomes the fourth channel: what stage
+                1 says of each pixel, see `stseg_ros.logit_bytes`. None leaves it out.
+
+        Returns:
+            (K, h, w, 3 or 4) uint8: RGB and the prior, valid until the next call; the same pixels
+            as if the whole frame were resized first.
+        """
+        x0, y0, x1, y1 = (int(edge) for edge in boxes_xyxy[0])
+        batch = self._kept((len(boxes_xyxy), y1 - y0, x1 - x0, 3))
+        camera_xyxy = self._in_camera(boxes_xyxy, (image_hwc.shape[0], image_hwc.shape[1]))
+        if camera_xyxy is None:
+            image_hwc, camera_xyxy = self._whole(image_hwc), boxes_xyxy
+        for region, (left, top, right, bottom) in zip(batch, camera_xyxy, strict=True):
+            _resize(image_hwc[top:bottom, left:right], (y1 - y0, x1 - x0), region)
+        stacked = batch.reshape(-1, x1 - x0, 3)
+        if prior_hw is not None:
+            return _with_prior(stacked, order, boxes_xyxy, prior_hw)
+        if order is ChannelOrder.BGR:
+            cv2.cvtColor(stacked, cv2.COLOR_BGR2RGB, dst=stacked)
+        return batch
+
+    def _in_camera(self, boxes_xyxy: Int32Array, camera_hw: tuple[int, int]) -> Int32Array | None:
+        """Find the camera pixels of each box; None where an edge falls between two of them."""
+        (height, width), (working_height, working_width) = camera_hw, self._working_hw
+        # Enlarging samples beyond a region's edge, which only the whole frame has.
+        if height < working_height or width < working_width:
+            return None
+        times_xy = np.array([width, height, width, height]) * boxes_xyxy
+        size_xy = np.array([working_width, working_height, working_width, working_height])
+        camera_xyxy, between = np.divmod(times_xy, size_xy)
+        return None if between.any() else camera_xyxy.astype(np.int32)
+
+    def _whole(self, image_hwc: UInt8Array) -> UInt8Array:
+        if image_hwc.shape[:2] == self._working_hw:
+            return image_hwc
+        working = self._kept((*self._working_hw, 3))
+        _resize(image_hwc, self._working_hw, working)
+        return working
+
+    def _sample(self, image_hwc: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
+        if image_hwc.shape[:2] == size_hw:
+            return image_hwc
+        sampled = self._kept((*size_hw, 3))
+        cv2.resize(image_hwc, size_hw[::-1], dst=sampled, interpolation=cv2.INTER_LINEAR)
+        return sampled
+
+    def _kept(self, shape: tuple[int, ...]) -> UInt8Array:
+        """Return a buffer for intermediate images; fresh memory costs more than filling it."""
+        if shape not in self._buffers:
+            self._buffers[shape] = np.empty(shape, np.uint8)
+        return self._buffers[shape]
+
+
+def resize_image(image_hwc: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
+    """Resize an image as the pipeline does, whatever its aspect ratio.
 
     Args:
         image_hwc: (H, W, 3) uint8.
-        working_hw: the size wanted.
-        out: (h, w, 3) uint8 to write to, which spares a third of the time; None makes a new array.
-
-    Returns:
-        (h, w, 3) uint8; the input itself where it has that size already.
-    """
-    height, width = image_hwc.shape[:2]
-    if (height, width) == working_hw:
-        return image_hwc
-    # Below a shrinkage of 2 bilinear sampling still touches every source pixel, and is three times
-    # faster than averaging over areas.
-    shrinks_much = max(height / working_hw[0], width / working_hw[1]) > 2.0
-    interpolation = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
-    resized = cv2.resize(image_hwc, working_hw[::-1], dst=out, interpolation=interpolation)
-    return np.asarray(resized, dtype=np.uint8)
-
-
-def coarse_batch(working_hwc: UInt8Array, order: ChannelOrder, factor: int) -> UInt8Array:
-    """Shrink a working image to the coarse network's input.
-
-    Args:
-        working_hwc: (H, W, 3) uint8.
-        order: its channel order.
-        factor: shrinkage in each axis.
-
-    Returns:
-        (1, H / factor, W / factor, 3) uint8 RGB, each pixel the mean of its factor x factor block
-        to within one grey level.
-    """
-    small: cv2.typing.MatLike = working_hwc
-    while factor > 1:
-        # OpenCV halves with vector instructions; three halvings take less than half of one eighth.
-        step = 2 if factor % 2 == 0 else factor
-        height, width = small.shape[:2]
-        size_wh = (width // step, height // step)
-        small = cv2.resize(small, size_wh, interpolation=cv2.INTER_AREA)
-        factor //= step
-    if order is ChannelOrder.BGR:
-        small = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
-    return np.asarray(small, dtype=np.uint8)[None]
-
-
-def region_batch(
-    working_hwc: UInt8Array, order: ChannelOrder, boxes_xyxy: Int32Array
-) -> UInt8Array:
-    """Cut regions of equal size out of a working image.
-
-    Args:
-        working_hwc: (H, W, 3) uint8.
-        order: its channel order.
-        boxes_xyxy: (K, 4) half-open boxes inside the image, all of one size; K is 1 or more.
-
-    Returns:
-        (K, h, w, 3) uint8 RGB.
-    """
-    x0, y0, x1, y1 = boxes_xyxy[0]
-    batch = np.empty((len(boxes_xyxy), y1 - y0, x1 - x0, 3), np.uint8)
-    for region, (left, top, right, bottom) in zip(batch, boxes_xyxy, strict=True):
-        window = working_hwc[top:bottom, left:right]
-        if order is ChannelOrder.BGR:
-            cv2.cvtColor(window, cv2.COLOR_BGR2RGB, dst=region)
-        else:
-            region[...] = window
-    return batch
-
-
-def upsample_logits(logits_hw: Float32Array, size_hw: tuple[int, int]) -> Float32Array:
-    """Resize a logit map bilinearly.
-
-    Args:
-        logits_hw: (h, w) float32.
         size_hw: the size wanted.
 
     Returns:
-        (H, W) float32, always a new array.
+        (h, w, 3) uint8, a new array.
     """
-    if logits_hw.shape == size_hw:
-        return logits_hw.copy()
-    resized = cv2.resize(logits_hw, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized, dtype=np.float32)
+    resized = np.empty((*size_hw, 3), np.uint8)
+    _resize(image_hwc, size_hw, resized)
+    return resized
+
+
+def _resize(image_hwc: UInt8Array, size_hw: tuple[int, int], out: UInt8Array) -> None:
+    height, width = image_hwc.shape[:2]
+    if (height, width) == size_hw:
+        out[...] = image_hwc
+        return
+    # Below a shrinkage of 2 bilinear sampling still touches every source pixel, and is three times
+    # faster than averaging over areas.
+    shrinks_much = max(height / size_hw[0], width / size_hw[1]) > 2.0
+    interpolation = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
+    cv2.resize(image_hwc, size_hw[::-1], dst=out, interpolation=interpolation)
+
+
+def _with_prior(
+    stacked_hwc: UInt8Array, order: ChannelOrder, boxes_xyxy: Int32Array, prior_hw: UInt8Array
+) -> UInt8Array:
+    """Join regions, stacked on top of each other, and the prior of each to four channels."""
+    prior_khw = np.stack(
+        [prior_hw[top:bottom, left:right] for left, top, right, bottom in boxes_xyxy]
+    )
+    rows, width = stacked_hwc.shape[:2]
+    joined = np.empty((rows, width, 4), np.uint8)
+    colours = [2, 0, 1, 1, 0, 2] if order is ChannelOrder.BGR else [0, 0, 1, 1, 2, 2]
+    prior_hw1 = prior_khw.reshape(rows, width, 1)
+    cv2.mixChannels([stacked_hwc, prior_hw1], [joined], [*colours, 3, 3])
+    return joined.reshape(*prior_khw.shape, 4)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import cv2
 import numpy as np
 
-from stseg_ros.records import CoarseResult, Int32Array, RegionSelection, sigmoid
+from stseg_ros.logit_bytes import probability
+from stseg_ros.records import CoarseResult, Int32Array, RegionSelection
 
 
 class RegionSelector(Protocol):
@@ -59,11 +61,14 @@ class GridSelector:
     ) -> RegionSelection:
         """See `RegionSelector.select`."""
         rows, columns = self._grid
-        height, width = coarse.logits_hw.shape
+        height, width = coarse.logit_bytes_hw.shape
         assert height % rows == 0
         assert width % columns == 0
-        cells = sigmoid(coarse.logits_hw).reshape(rows, height // rows, columns, width // columns)
-        mean = cells.mean(axis=(1, 3), dtype=np.float64).ravel()
+        # Averaging over whole cells is a resizing by a whole factor, which OpenCV vectorises.
+        size_wh = (columns, rows)
+        mean = cv2.resize(
+            probability(coarse.logit_bytes_hw), size_wh, interpolation=cv2.INTER_AREA
+        ).ravel()
         confidence = np.abs(2.0 * mean - 1.0)
         order = np.argsort(confidence, kind='stable')[:regions]
         if refine_below < 1.0:

@@ -9,14 +9,9 @@ import numpy as np
 
 from stseg_ros.config import SegmenterSettings
 from stseg_ros.errors import ConfigError
+from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
 from stseg_ros.pipeline.fuse import merge_regions, threshold_mask
-from stseg_ros.pipeline.preprocess import (
-    check_frame,
-    coarse_batch,
-    region_batch,
-    to_working_size,
-    upsample_logits,
-)
+from stseg_ros.pipeline.preprocess import FrameSampler, check_frame
 from stseg_ros.records import CoarseResult, Frame, FrameTiming, SegmentationResult
 
 if TYPE_CHECKING:
@@ -62,7 +57,9 @@ class TwoStageSegmenter:
         self.backend_note = engines.note
         self._engines = engines
         self._selector = selector
-        self._working_hwc = np.empty((*geometry.working_hw, 3), np.uint8)
+        self._sampler = FrameSampler(
+            working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor
+        )
         self.settings = settings
 
     @property
@@ -97,37 +94,38 @@ class TwoStageSegmenter:
             EngineError: a network failed.
         """
         check_frame(frame)
-        settings, order = self._settings, frame.channel_order
+        settings, image_hwc, order = self._settings, frame.image_hwc, frame.channel_order
         clock = [time.perf_counter_ns()]
 
-        working_hwc = to_working_size(frame.image_hwc, self.geometry.working_hw, self._working_hwc)
-        batch = coarse_batch(working_hwc, order, self.geometry.coarse_factor)
+        batch = self._sampler.coarse(image_hwc, order)
         clock.append(time.perf_counter_ns())
 
-        coarse = CoarseResult(logits_hw=self._engines.coarse.infer(batch)[0])
+        logits_hw = self._engines.coarse.infer(batch)[0]
         clock.append(time.perf_counter_ns())
 
+        coarse = CoarseResult(logit_bytes_hw=to_bytes(logits_hw))
         selection = self._selector.select(
             coarse, regions=settings.regions, refine_below=settings.refine_below
         )
+        fused_hw = resize_logit_bytes(coarse.logit_bytes_hw, self.geometry.working_hw)
         if len(selection):
-            batch = region_batch(working_hwc, order, selection.boxes_xyxy)
+            prior_hw = fused_hw if self.geometry.prior else None
+            batch = self._sampler.regions(image_hwc, order, selection.boxes_xyxy, prior_hw)
         clock.append(time.perf_counter_ns())
 
         if len(selection):
             refined_khw = self._engines.refine.infer(batch)
         clock.append(time.perf_counter_ns())
 
-        logits_hw = upsample_logits(coarse.logits_hw, self.geometry.working_hw)
         if len(selection):
-            merge_regions(logits_hw, selection.boxes_xyxy, refined_khw, settings.fusion)
-        height, width = frame.image_hwc.shape[:2]
-        mask_hw = threshold_mask(logits_hw, (height, width), settings.threshold)
+            merge_regions(fused_hw, selection.boxes_xyxy, to_bytes(refined_khw), settings.fusion)
+        height, width = image_hwc.shape[:2]
+        mask_hw = threshold_mask(fused_hw, (height, width), settings.threshold)
         clock.append(time.perf_counter_ns())
 
         return SegmentationResult(
             mask_hw=mask_hw,
-            logits_hw=logits_hw,
+            logit_bytes_hw=fused_hw,
             selection=selection,
             timing=_timing(clock),
             stamp_ns=frame.stamp_ns,

@@ -47,7 +47,9 @@ def test_openvino_in_float32_matches(data_root: Path, reference: list[Segmentati
     exact = segment_all(data_root, PipelineConfig(backend='openvino', precision='float32'))
     for ours, theirs in zip(exact, reference, strict=True):
         np.testing.assert_array_equal(ours.selection.boxes_xyxy, theirs.selection.boxes_xyxy)
-        np.testing.assert_allclose(ours.logits_hw, theirs.logits_hw, atol=2e-3)
+        # A difference of 0.002 in a logit may round to the next byte, no further.
+        steps = ours.logit_bytes_hw.astype(int) - theirs.logit_bytes_hw
+        assert np.abs(steps).max() <= 1
         assert dice(ours.mask_hw, theirs.mask_hw) > 0.9999
 
 

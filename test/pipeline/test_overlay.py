@@ -24,7 +24,7 @@ def segmentation(
 ) -> SegmentationResult:
     return SegmentationResult(
         mask_hw=mask_hw,
-        logits_hw=np.zeros(working_hw, np.float32),
+        logit_bytes_hw=np.zeros(working_hw, np.uint8),
         selection=RegionSelection(
             boxes_xyxy=np.array(boxes_xyxy, np.int32).reshape(-1, 4),
             score=np.zeros(len(boxes_xyxy), np.float32),

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from stseg_ros.errors import FrameError
-from stseg_ros.pipeline.preprocess import (
-    check_frame,
-    coarse_batch,
-    region_batch,
-    to_working_size,
-    upsample_logits,
-)
+from stseg_ros.pipeline.preprocess import FrameSampler, check_frame, resize_image
 from stseg_ros.records import ChannelOrder, Frame
 
 
@@ -47,60 +42,99 @@ def test_usable_frames_pass(size_hw: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize('size_hw', [(100, 100), (33, 70), (400, 900), (64, 128)], ids=str)
-def test_working_size_is_kept_to(size_hw: tuple[int, int]) -> None:
-    working = to_working_size(random_image(*size_hw), (64, 128))
-    assert (working.shape, working.dtype) == ((64, 128, 3), np.uint8)
+def test_the_size_asked_for_is_kept_to(size_hw: tuple[int, int]) -> None:
+    resized = resize_image(random_image(*size_hw), (64, 128))
+    assert (resized.shape, resized.dtype) == ((64, 128, 3), np.uint8)
 
 
 def test_strong_shrinking_averages() -> None:
     image = random_image(64, 128)
     expected = image.reshape(16, 4, 32, 4, 3).mean(axis=(1, 3))
-    assert np.abs(to_working_size(image, (16, 32)) - expected).max() <= 0.5
+    assert np.abs(resize_image(image, (16, 32)) - expected).max() <= 0.5
 
 
-def test_working_image_goes_where_it_is_asked_to() -> None:
-    image, out = random_image(100, 90), np.zeros((64, 128, 3), np.uint8)
-    working = to_working_size(image, (64, 128), out)
-    assert np.shares_memory(working, out)
-    np.testing.assert_array_equal(out, to_working_size(image, (64, 128)))
+def test_a_resized_image_is_a_new_one() -> None:
+    image = random_image(16, 32)
+    resized = resize_image(image, (16, 32))
+    np.testing.assert_array_equal(resized, image)
+    assert not np.shares_memory(resized, image)
 
 
-@pytest.mark.parametrize('factor', [1, 3, 6])
-def test_other_coarse_factors(factor: int) -> None:
-    image = random_image(36, 72)
-    expected = image.reshape(36 // factor, factor, 72 // factor, factor, 3).mean(axis=(1, 3))
-    assert np.abs(coarse_batch(image, ChannelOrder.RGB, factor)[0] - expected).max() <= 1.0
+def sampler(working_hw: tuple[int, int] = (32, 48), coarse_factor: int = 8) -> FrameSampler:
+    return FrameSampler(working_hw=working_hw, coarse_factor=coarse_factor)
 
 
 @pytest.mark.parametrize('order', list(ChannelOrder))
-def test_coarse_input_is_the_block_mean_in_rgb(order: ChannelOrder) -> None:
-    image = random_image(32, 48)
-    rgb = image if order is ChannelOrder.RGB else image[..., ::-1]
-    expected = rgb.reshape(4, 8, 6, 8, 3).mean(axis=(1, 3))
-    batch = coarse_batch(image, order, 8)
+@pytest.mark.parametrize('times', [4, 8, 16])
+def test_coarse_input_is_the_block_mean_in_rgb(order: ChannelOrder, times: int) -> None:
+    # Blocks of one colour each, so that any sample of a block is its mean.
+    colours = random_image(4, 6)
+    image = np.repeat(np.repeat(colours, times, axis=0), times, axis=1)
+    rgb = colours if order is ChannelOrder.RGB else colours[..., ::-1]
+    batch = sampler().coarse(image, order)
     assert (batch.shape, batch.dtype) == ((1, 4, 6, 3), np.uint8)
-    # Each of three halvings rounds.
-    assert np.abs(batch[0] - expected).max() <= 1.0
-    assert np.abs(batch[0] - expected).mean() <= 0.5
+    np.testing.assert_array_equal(batch[0], rgb)
+
+
+def test_coarse_input_averages_every_pixel_of_a_frame_at_four_times_its_size() -> None:
+    image = random_image(16, 24)
+    expected = image.reshape(4, 4, 6, 4, 3).mean(axis=(1, 3))
+    # Each of two halvings rounds.
+    assert np.abs(sampler().coarse(image, ChannelOrder.RGB)[0] - expected).max() <= 1.0
+
+
+@pytest.mark.parametrize(
+    'camera_hw', [(720, 1280), (1080, 1920), (2160, 3840), (375, 1242), (480, 640)], ids=str
+)
+def test_coarse_input_is_close_to_the_mean_of_all_pixels(camera_hw: tuple[int, int]) -> None:
+    noise = np.random.default_rng(1).normal(0, 12, (*camera_hw, 3))
+    slope = np.linspace(60, 180, camera_hw[1])[None, :, None]
+    image = np.clip(slope + noise, 0, 255).astype(np.uint8)
+    expected = cv2.resize(image, (128, 64), interpolation=cv2.INTER_AREA).astype(float)
+    batch = sampler((512, 1024)).coarse(image, ChannelOrder.RGB)[0]
+    # Noise of 12 grey levels falls by the root of the samples, 16 or more.
+    assert np.abs(batch - expected).mean() < 3.0
+    assert abs((batch - expected).mean()) < 0.6
 
 
 @pytest.mark.parametrize('order', list(ChannelOrder))
-def test_regions_are_cut_out_in_rgb(order: ChannelOrder) -> None:
-    image = random_image(16, 24)
-    boxes = np.array([[8, 0, 16, 8], [16, 8, 24, 16]], np.int32)
-    batch = region_batch(image, order, boxes)
-    rgb = image if order is ChannelOrder.RGB else image[:, :, [2, 1, 0]]
-    np.testing.assert_array_equal(batch[0], rgb[0:8, 8:16])
-    np.testing.assert_array_equal(batch[1], rgb[8:16, 16:24])
+@pytest.mark.parametrize(
+    'camera_hw',
+    [(32, 48), (45, 60), (80, 120), (33, 50), (24, 36), (20, 80)],
+    ids=['equal', 'edges on pixels', 'shrunk much', 'edges between', 'enlarged', 'both ways'],
+)
+def test_regions_are_those_of_the_resized_frame(
+    order: ChannelOrder, camera_hw: tuple[int, int]
+) -> None:
+    image = random_image(*camera_hw)
+    boxes = np.array([[12, 0, 24, 8], [36, 24, 48, 32], [0, 16, 12, 24]], np.int32)
+    batch = sampler().regions(image, order, boxes)
+    much = max(camera_hw[0] / 32, camera_hw[1] / 48) > 2
+    whole = cv2.resize(image, (48, 32), interpolation=cv2.INTER_AREA if much else cv2.INTER_LINEAR)
+    rgb = whole if order is ChannelOrder.RGB else whole[:, :, [2, 1, 0]]
+    for region, (left, top, right, bottom) in zip(batch, boxes, strict=True):
+        np.testing.assert_array_equal(region, rgb[top:bottom, left:right])
     assert batch.flags.c_contiguous
 
 
-def test_upsampling_never_shares_memory() -> None:
-    logits = np.ones((4, 4), np.float32)
-    assert not np.shares_memory(upsample_logits(logits, (4, 4)), logits)
+@pytest.mark.parametrize('order', list(ChannelOrder))
+def test_the_prior_is_the_fourth_channel(order: ChannelOrder) -> None:
+    image = random_image(32, 48)
+    prior = np.random.default_rng(3).integers(0, 256, (32, 48), np.uint8)
+    boxes = np.array([[12, 0, 24, 8], [36, 24, 48, 32]], np.int32)
+    colours = sampler().regions(image, order, boxes)
+    batch = sampler().regions(image, order, boxes, prior)
+    assert batch.shape == (2, 8, 12, 4)
+    np.testing.assert_array_equal(batch[..., :3], colours)
+    np.testing.assert_array_equal(batch[0, ..., 3], prior[0:8, 12:24])
+    np.testing.assert_array_equal(batch[1, ..., 3], prior[24:32, 36:48])
 
 
-def test_upsampling_is_bilinear_between_pixel_centres() -> None:
-    logits = np.array([[0.0, 4.0]], np.float32)
-    # Centres of the four new pixels lie at -0.25, 0.25, 0.75 and 1.25 of the old grid.
-    np.testing.assert_allclose(upsample_logits(logits, (1, 4)), [[0.0, 1.0, 3.0, 4.0]], atol=1e-6)
+def test_the_camera_image_is_left_alone() -> None:
+    image = random_image(32, 48)
+    before = image.copy()
+    image.flags.writeable = False
+    boxes = np.array([[0, 0, 12, 8]], np.int32)
+    sampler().coarse(image, ChannelOrder.BGR)
+    sampler().regions(image, ChannelOrder.BGR, boxes)
+    np.testing.assert_array_equal(image, before)

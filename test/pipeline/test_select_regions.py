@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 
+from stseg_ros.logit_bytes import to_bytes
 from stseg_ros.pipeline.select_regions import GridSelector
 from stseg_ros.records import CoarseResult
 
 
 def coarse(logits_hw: np.ndarray) -> CoarseResult:
-    return CoarseResult(logits_hw=logits_hw.astype(np.float32))
+    return CoarseResult(logit_bytes_hw=to_bytes(logits_hw.astype(np.float32)))
 
 
 def naive_ranking(logits_hw: np.ndarray, rows: int, columns: int) -> list[tuple[int, int]]:
@@ -32,7 +33,8 @@ def naive_ranking(logits_hw: np.ndarray, rows: int, columns: int) -> list[tuple[
 @pytest.mark.parametrize(('rows', 'columns'), [(4, 4), (2, 8), (4, 8)], ids=str)
 @pytest.mark.parametrize('seed', range(5))
 def test_order_is_the_papers(rows: int, columns: int, seed: int) -> None:
-    logits_hw = np.random.default_rng(seed).normal(-1.0, 3.0, (16, 32)).astype(np.float32)
+    # Sixteenths between -7.5 and 7.5, which bytes hold exactly.
+    logits_hw = np.random.default_rng(seed).integers(-120, 120, (16, 32)) / 16.0
     selector = GridSelector(grid=(rows, columns), working_hw=(128, 256))
     selection = selector.select(coarse(logits_hw), regions=6, refine_below=1.0)
     height, width = 128 // rows, 256 // columns
@@ -55,10 +57,11 @@ def test_probabilities_decide_not_logits() -> None:
 
 
 def test_score_is_twice_the_distance_from_a_half() -> None:
-    logits_hw = np.full((2, 2), math.log(0.8 / 0.2))
+    logits_hw = np.full((2, 2), 1.5)
     selector = GridSelector(grid=(1, 1), working_hw=(16, 16))
     selection = selector.select(coarse(logits_hw), regions=1, refine_below=1.0)
-    assert selection.score.tolist() == pytest.approx([0.6], abs=1e-6)
+    expected = 2.0 / (1.0 + math.exp(-1.5)) - 1.0
+    assert selection.score.tolist() == pytest.approx([expected], abs=1e-6)
 
 
 def test_ties_come_in_row_major_order() -> None:

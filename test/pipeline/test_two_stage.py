@@ -110,10 +110,10 @@ def test_read_only_padded_views_work(segmenter: TwoStageSegmenter) -> None:
 
 def test_results_outlive_the_next_frame(segmenter: TwoStageSegmenter) -> None:
     first = segmenter.segment(Frame(image_hwc=picture((128, 256), (10, 0, 200, 30))))
-    mask, logits = first.mask_hw.copy(), first.logits_hw.copy()
+    mask, logits = first.mask_hw.copy(), first.logit_bytes_hw.copy()
     segmenter.segment(Frame(image_hwc=picture((128, 256), (0, 0, 1, 1))))
     np.testing.assert_array_equal(first.mask_hw, mask)
-    np.testing.assert_array_equal(first.logits_hw, logits)
+    np.testing.assert_array_equal(first.logit_bytes_hw, logits)
 
 
 def test_timing_covers_every_stage(segmenter: TwoStageSegmenter) -> None:

@@ -52,7 +52,7 @@ class FakeSegmenter:
             raise self.error
         return SegmentationResult(
             mask_hw=np.zeros(frame.image_hwc.shape[:2], np.uint8),
-            logits_hw=np.zeros((2, 2), np.float32),
+            logit_bytes_hw=np.zeros((2, 2), np.uint8),
             selection=RegionSelection(
                 boxes_xyxy=np.zeros((3, 4), np.int32), score=np.zeros(3, np.float32)
             ),

@@ -56,7 +56,7 @@ class Unwanted(SegmentationResult):
 def result(kind: type[SegmentationResult] = SegmentationResult) -> SegmentationResult:
     return kind(
         mask_hw=np.full((4, 6), 255, np.uint8),
-        logits_hw=np.full((4, 6), 2.0, np.float32),
+        logit_bytes_hw=np.full((4, 6), 160, np.uint8),
         selection=RegionSelection(
             boxes_xyxy=np.zeros((0, 4), np.int32), score=np.zeros(0, np.float32)
         ),

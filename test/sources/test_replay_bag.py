@@ -47,7 +47,7 @@ class RedSegmenter:
         red = frame.image_hwc[..., 0 if frame.channel_order is ChannelOrder.RGB else 2]
         return SegmentationResult(
             mask_hw=np.where(red > 100, 255, 0).astype(np.uint8),
-            logits_hw=np.zeros((2, 2), np.float32),
+            logit_bytes_hw=np.zeros((2, 2), np.uint8),
             selection=RegionSelection(
                 boxes_xyxy=np.zeros((2, 4), np.int32), score=np.zeros(2, np.float32)
             ),

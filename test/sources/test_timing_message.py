@@ -20,7 +20,7 @@ def test_every_stage_in_order_with_three_decimals() -> None:
     )
     result = SegmentationResult(
         mask_hw=np.zeros((2, 2), np.uint8),
-        logits_hw=np.zeros((2, 2), np.float32),
+        logit_bytes_hw=np.zeros((2, 2), np.uint8),
         selection=RegionSelection(
             boxes_xyxy=np.zeros((3, 4), np.int32), score=np.zeros(3, np.float32)
         ),
