@@ -5,37 +5,51 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
+
 # Mean and spread of ImageNet's channels, in grey levels; any fixed constants would do.
 MEAN_RGB = (123.7, 116.3, 103.5)
 STD_RGB = (58.4, 57.1, 57.4)
+# Coarse logits are mostly within 3 of zero.
+PRIOR_STD = 3.0 * STEPS_PER_LOGIT
 
 
 class ImageNetwork(nn.Module):
-    """Wrap a network so that training and run time cannot disagree on its input."""
+    """Wrap a network so that training and run time cannot disagree on its input.
+
+    Attributes:
+        inputs: channels of the input.
+    """
 
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, prior: bool = False) -> None:
         """Wrap a network.
 
         Args:
-            network: maps (N, 3, h, w) normalised images to (N, 1, h, w) logits.
+            network: maps (N, 3 or 4, h, w) normalised images to (N, 1, h, w) logits.
+            prior: whether images have a fourth channel, the coarse network's logits as bytes, see
+                `stseg_ros.logit_bytes`.
         """
         super().__init__()
         self.network = network
-        self.register_buffer('mean', torch.tensor(MEAN_RGB).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer('std', torch.tensor(STD_RGB).view(1, 3, 1, 1), persistent=False)
+        self.inputs = 4 if prior else 3
+        mean, std = (*MEAN_RGB, float(ZERO)), (*STD_RGB, PRIOR_STD)
+        for name, values in (('mean', mean), ('std', std)):
+            channels = torch.tensor(values[: self.inputs]).view(1, self.inputs, 1, 1)
+            self.register_buffer(name, channels, persistent=False)
 
     def forward(self, image_nhwc: torch.Tensor) -> torch.Tensor:
         """Compute the logits of a batch.
 
         Args:
-            image_nhwc: (N, h, w, 3) uint8 RGB.
+            image_nhwc: (N, h, w, inputs) uint8: RGB, and the prior if there is one.
 
         Returns:
             (N, h, w) float32 logits.
         """
-        image_nchw = image_nhwc.permute(0, 3, 1, 2).float()
+        # In the network's own precision; TensorRT takes bytes for nothing but such a conversion.
+        image_nchw = image_nhwc.to(self.mean.dtype).permute(0, 3, 1, 2)
         logits: torch.Tensor = self.network((image_nchw - self.mean) / self.std)
         return logits.squeeze(1).float()

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip('torch')
+
+import torch
+
+from stseg_ros.networks.image_network import MEAN_RGB, STD_RGB, ImageNetwork
+
+pytestmark = pytest.mark.torch
+
+
+class WeightedChannels(torch.nn.Module):
+    """Adds the channels, each with its own power of ten, so that their order shows."""
+
+    def forward(self, image_nchw: torch.Tensor) -> torch.Tensor:
+        weights = 10.0 ** torch.arange(image_nchw.shape[1])
+        return (image_nchw * weights.view(1, -1, 1, 1)).sum(dim=1, keepdim=True)
+
+
+def test_images_are_normalised() -> None:
+    logits = ImageNetwork(WeightedChannels())(
+        torch.tensor([[[[200, 100, 50]]]], dtype=torch.uint8)
+    )
+    red, green, blue = (
+        (value - mean) / std
+        for value, mean, std in zip((200, 100, 50), MEAN_RGB, STD_RGB, strict=True)
+    )
+    assert logits.shape == (1, 1, 1)
+    assert logits.dtype == torch.float32
+    assert float(logits) == pytest.approx(red + 10 * green + 100 * blue, rel=1e-5)
+
+
+def test_the_prior_is_a_logit_over_its_spread() -> None:
+    # Mean grey and a byte of 128 + 16 x 6, which is a logit of 6: twice the spread.
+    pixel = [*(round(value) for value in MEAN_RGB), 224]
+    network = ImageNetwork(WeightedChannels(), prior=True)
+    logits = network(torch.tensor([[[pixel]]], dtype=torch.uint8))
+    assert network.inputs == 4
+    assert float(logits) == pytest.approx(2000.0, abs=1.0)
