@@ -6,21 +6,18 @@ Each data set is expected in the folder layout its users download. Labels become
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from stseg_ros.errors import DataError
+from stseg_ros.datasets.dataset_layout import DatasetLayout
+from stseg_ros.datasets.labels import LabelIds, read_image, read_vehicle_mask
+from stseg_ros.datasets.pairing import FilePair, pair_files
+from stseg_ros.errors import ConfigError, DataError
 from stseg_ros.records import UInt8Array
-
-BACKGROUND, VEHICLE, IGNORE = 0, 1, 255
 
 # In this frame a wood is labelled bus and the own bonnet car: a known fault of BDD100K itself.
 _BDD100K_WRONG_LABELS = frozenset({'00d79c0a-23bea078'})
-
-_IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,67 +27,176 @@ class VehicleSample:
     Attributes:
         image_path: colour image.
         label_path: single-channel label image of the same size.
-        name: the image's file name without suffix, unique within its data set and split.
-        dataset: key of `DATASETS`, which says how to read the labels.
+        name: the image's file name without suffix, with its sub-folder before it where a pattern
+            spans several; unique within its data set and split.
+        dataset: key of `DATASETS`.
+        scene: what shows the same street as its neighbours; a split by scene never divides it.
+        ids: how to read the label.
     """
 
     image_path: Path
     label_path: Path
     name: str
     dataset: str
+    scene: str
+    ids: LabelIds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetLayout:
-    """Where a data set keeps its files, and what its label values mean.
+class FolderFiles:
+    """Where plain folders keep their images and masks, and what the masks' values mean.
+
+    `images` and `masks` are folders or patterns relative to the data set's folder, see
+    `stseg_ros.datasets.pairing.pair_files`: `images: '*/rgb/*.jpg'`, `masks: '*/gt/*_mask.png'`.
 
     Attributes:
-        splits: split name to (image folder, label folder), relative to the data set's root.
-        vehicle_ids: label values that count as vehicle.
-        ignore_ids: label values that are left out of loss and scores.
-        left_out: names that are never returned because their labels are known to be wrong.
+        images: folder or pattern of the images.
+        masks: folder or pattern of the masks, PNG, BMP or TIFF.
+        vehicle_ids: mask values that count as vehicle; empty takes all but 0 and `ignore_ids`.
+        ignore_ids: mask values that are left out of loss and scores.
+        scene_pattern: regular expression that finds the scene in an image's name, such as
+            `^[^-]+`; empty takes the sub-folder, and without one every image for itself.
     """
 
-    splits: dict[str, tuple[str, str]]
-    vehicle_ids: tuple[int, ...]
-    ignore_ids: tuple[int, ...]
-    left_out: frozenset[str] = frozenset()
+    images: str = 'images'
+    masks: str = 'masks'
+    vehicle_ids: tuple[int, ...] = ()
+    ignore_ids: tuple[int, ...] = ()
+    scene_pattern: str = ''
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: a pattern leaves the data set's folder, an id is not one of an 8-bit
+                image, or the scene pattern is no regular expression.
+        """
+        for name in ('images', 'masks'):
+            pattern = getattr(self, name)
+            if not pattern or pattern.startswith('/') or '..' in pattern.split('/'):
+                raise ConfigError(
+                    f"{name} is '{pattern}'; give a folder or pattern inside the data set's "
+                    "folder, such as 'images' or 'images/*/*.png'"
+                )
+        wrong = [i for i in (*self.vehicle_ids, *self.ignore_ids) if not 0 <= i <= 255]
+        both = set(self.vehicle_ids) & set(self.ignore_ids)
+        if wrong or both:
+            raise ConfigError(
+                f'vehicle_ids {list(self.vehicle_ids)} and ignore_ids {list(self.ignore_ids)}: '
+                'give values of 0 to 255, none of them in both'
+            )
+        try:
+            re.compile(self.scene_pattern)
+        except re.error as error:
+            raise ConfigError(
+                f"scene_pattern '{self.scene_pattern}' is no regular expression: {error}"
+            ) from error
 
 
 DATASETS: dict[str, DatasetLayout] = {
+    # Its names start with the drive: 0006R0_f00930.
     'camvid': DatasetLayout(
         splits={name: (name, f'{name}annot') for name in ('train', 'val', 'test')},
-        vehicle_ids=(8,),
-        ignore_ids=(11, 255),
+        ids=LabelIds(vehicle=(8,), ignore=(11, 255), background=(*range(8), 9, 10)),
+        advice='complete the download of CamVid in its SegNet form (train, trainannot, ...)',
+        scene_pattern='^[^_]+',
+        wrappers=('CamVid',),
     ),
+    # Neighbouring numbers are mostly one street, so a run of ten numbers is taken for a scene.
     'kitti': DatasetLayout(
         splits={'train': ('training/image_2', 'training/semantic')},
-        vehicle_ids=(26, 27, 28, 29, 30, 31),
-        ignore_ids=(0, 1, 2, 3, 4, 5, 6, 255),
+        ids=LabelIds(
+            vehicle=(26, 27, 28, 29, 30, 31),
+            ignore=(0, 1, 2, 3, 4, 5, 6, 255),
+            background=(*range(7, 26), 32, 33),
+        ),
+        advice='unpack data_semantics.zip of the KITTI semantic segmentation benchmark there',
+        scene_pattern=r'^\d{5}',
+        wrappers=('data_semantics',),
     ),
+    # Its names start with the video: 00e9be89-00000015.
     'bdd100k': DatasetLayout(
         splits={
             name: (f'images/10k/{name}', f'labels/sem_seg/masks/{name}')
             for name in ('train', 'val')
         },
-        vehicle_ids=(13, 14, 15, 16),
-        ignore_ids=(255,),
-        left_out=_BDD100K_WRONG_LABELS,
+        ids=LabelIds(vehicle=(13, 14, 15, 16), ignore=(255,), background=(*range(13), 17, 18)),
+        advice="unpack BDD100K's '10K Images' and its labels 'Segmentation' there",
+        scene_pattern='^[^-]+',
+        wrappers=('bdd100k',),
+        wrong_labels=_BDD100K_WRONG_LABELS,
     ),
-    # Plain folders: a mask is 0 where there is no vehicle and anything else where there is one.
     'folders': DatasetLayout(
-        splits={'all': ('images', 'masks')}, vehicle_ids=tuple(range(1, 256)), ignore_ids=()
+        splits={'all': ('images', 'masks')},
+        ids=LabelIds(vehicle=tuple(range(1, 256))),
+        advice='give every image a mask of the same name, or other patterns for images and masks',
     ),
 }
 
 
-def find_samples(dataset: str, root: Path, split: str) -> list[VehicleSample]:
-    """List the image and label pairs of one split, sorted by name.
+def dataset_layout(dataset: str, files: FolderFiles | None = None) -> DatasetLayout:
+    """Return the layout of a data set.
+
+    Args:
+        dataset: key of `DATASETS`.
+        files: where 'folders' has its files; None takes images/ and masks/.
+
+    Returns:
+        Its layout.
+
+    Raises:
+        DataError: the data set is unknown.
+        ConfigError: `files` is given for a data set that has its own places.
+    """
+    layout = DATASETS.get(dataset)
+    if layout is None:
+        raise DataError(f"unknown data set '{dataset}'; give one of {', '.join(DATASETS)}")
+    if files is None:
+        return layout
+    if dataset != 'folders':
+        raise ConfigError(f"{dataset} has places of its own; give files to 'folders' only")
+    vehicle = files.vehicle_ids or tuple(sorted({*range(1, 256)} - {*files.ignore_ids}))
+    return DatasetLayout(
+        splits={'all': (files.images, files.masks)},
+        ids=LabelIds(vehicle=vehicle, ignore=files.ignore_ids),
+        advice=layout.advice,
+        scene_pattern=files.scene_pattern,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitFiles:
+    """The files of one split.
+
+    Attributes:
+        samples: at least one, sorted by name.
+        labels_alone: number of labels that have no image.
+        wrong_labels: names that are not in `samples` because their labels are known to be wrong.
+    """
+
+    samples: tuple[VehicleSample, ...]
+    labels_alone: int
+    wrong_labels: tuple[str, ...]
+
+
+def find_samples(
+    dataset: str, root: Path, split: str | None = None, files: FolderFiles | None = None
+) -> list[VehicleSample]:
+    """List the image and label pairs of one split, sorted by name; see `find_split`."""
+    return list(find_split(dataset, root, split, files).samples)
+
+
+def find_split(
+    dataset: str, root: Path, split: str | None = None, files: FolderFiles | None = None
+) -> SplitFiles:
+    """Find the image and label pairs of one split.
 
     Args:
         dataset: key of `DATASETS`.
         root: folder of the data set, such as `.../camvid`.
-        split: one of the data set's splits, such as 'train'; 'all' for plain folders.
+        split: one of the data set's splits; None takes the first, which is 'train', or 'all' of
+            plain folders.
+        files: where 'folders' has its files; None takes images/ and masks/.
 
     Returns:
         At least one sample.
@@ -98,44 +204,29 @@ def find_samples(dataset: str, root: Path, split: str) -> list[VehicleSample]:
     Raises:
         DataError: the data set or split is unknown, a folder is missing or empty, or images lack
             their labels.
+        ConfigError: `files` is given for a data set that has its own places.
     """
-    layout = DATASETS.get(dataset)
-    if layout is None:
-        raise DataError(f"unknown data set '{dataset}'; give one of {', '.join(DATASETS)}")
+    layout = dataset_layout(dataset, files)
+    split = split or layout.first_split
     if split not in layout.splits:
         known = ', '.join(layout.splits)
         raise DataError(f"{dataset} has no split '{split}'; give one of {known}")
-    image_folder, label_folder = (root / folder for folder in layout.splits[split])
-    return [
-        VehicleSample(image_path=image, label_path=label, name=image.stem, dataset=dataset)
-        for image, label in pair_by_stem(image_folder, label_folder)
-        if image.stem not in layout.left_out
-    ]
-
-
-def pair_by_stem(image_folder: Path, label_folder: Path) -> list[tuple[Path, Path]]:
-    """Pair images with the labels of the same file name, whatever the suffixes.
-
-    Args:
-        image_folder: folder of the images.
-        label_folder: folder of the labels.
-
-    Returns:
-        (image, label) paths sorted by name, at least one.
-
-    Raises:
-        DataError: a folder is missing or holds no images, or an image has no label.
-    """
-    images = _images_by_stem(image_folder)
-    labels = _images_by_stem(label_folder)
-    missing = sorted(images.keys() - labels.keys())
-    if missing:
-        raise DataError(
-            f'{len(missing)} of {len(images)} images in {image_folder} have no label of the same '
-            f"name in {label_folder} ({len(labels)} found), first '{missing[0]}'; "
-            'complete the download'
-        )
-    return [(images[stem], labels[stem]) for stem in sorted(images)]
+    if not root.is_dir():
+        raise DataError(f'{dataset}: {root} is no folder; {layout.advice}')
+    images, labels = layout.splits[split]
+    pairs, labels_alone = pair_files(
+        layout.inner_root(root),
+        images,
+        labels,
+        what=dataset if len(layout.splits) == 1 else f'{dataset} {split}',
+        advice=layout.advice,
+    )
+    right = [pair for pair in pairs if pair.name not in layout.wrong_labels]
+    return SplitFiles(
+        samples=tuple(_sample(pair, dataset, layout) for pair in right),
+        labels_alone=labels_alone,
+        wrong_labels=tuple(pair.name for pair in pairs if pair.name in layout.wrong_labels),
+    )
 
 
 def load_sample(sample: VehicleSample) -> tuple[UInt8Array, UInt8Array]:
@@ -148,55 +239,34 @@ def load_sample(sample: VehicleSample) -> tuple[UInt8Array, UInt8Array]:
         image_hwc (H, W, 3) uint8 RGB, and vehicle_hw (H, W) uint8 of 0, 1 and 255 (ignore).
 
     Raises:
-        DataError: a file cannot be read, or image and label differ in size.
+        DataError: a file cannot be read or is cut short, image and label differ in size, or the
+            label has values that the data set does not have.
     """
-    image_bgr = _read(sample.image_path, cv2.IMREAD_COLOR)
-    label_hw = _read(sample.label_path, cv2.IMREAD_UNCHANGED)
-    if label_hw.ndim != 2:
+    image_hwc = read_image(sample.image_path)
+    vehicle_hw = read_vehicle_mask(sample.label_path, sample.ids)
+    if image_hwc.shape[:2] != vehicle_hw.shape:
+        (image_h, image_w), (label_h, label_w) = image_hwc.shape[:2], vehicle_hw.shape
         raise DataError(
-            f'{sample.label_path} has {label_hw.shape[2]} channels; '
-            'a label is a single-channel image'
+            f'{sample.image_path} is {image_w}x{image_h} but its label {sample.label_path} is '
+            f'{label_w}x{label_h}; give a label of the same size'
         )
-    if image_bgr.shape[:2] != label_hw.shape:
-        raise DataError(
-            f'{sample.image_path} is {image_bgr.shape[:2]} but its label is {label_hw.shape} '
-            '(height, width); give a label of the same size'
-        )
-    image_hwc = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB)
-    return np.asarray(image_hwc, np.uint8), vehicle_mask(label_hw, DATASETS[sample.dataset])
+    return image_hwc, vehicle_hw
 
 
-def vehicle_mask(label_hw: UInt8Array, layout: DatasetLayout) -> UInt8Array:
-    """Turn a data set's own label values into background, vehicle and ignore.
-
-    Args:
-        label_hw: (H, W) uint8 label values.
-        layout: what the values mean.
-
-    Returns:
-        (H, W) uint8 of 0, 1 and 255.
-    """
-    table = np.full(256, BACKGROUND, np.uint8)
-    table[list(layout.vehicle_ids)] = VEHICLE
-    table[list(layout.ignore_ids)] = IGNORE
-    return np.asarray(table[label_hw], np.uint8)
+def _sample(pair: FilePair, dataset: str, layout: DatasetLayout) -> VehicleSample:
+    return VehicleSample(
+        image_path=pair.image_path,
+        label_path=pair.label_path,
+        name=pair.name,
+        dataset=dataset,
+        scene=_scene(pair, layout.scene_pattern),
+        ids=layout.ids,
+    )
 
 
-def _images_by_stem(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise DataError(f'{folder} is not there; it should hold images of the data set')
-    found = {
-        path.stem: path for path in folder.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES
-    }
-    if not found:
-        raise DataError(f'{folder} holds no images (looked for {", ".join(_IMAGE_SUFFIXES)})')
-    return found
-
-
-def _read(path: Path, flags: int) -> UInt8Array:
-    image = cv2.imread(str(path), flags)
-    if image is None:
-        raise DataError(f'{path} cannot be read as an image; the file may be incomplete')
-    if image.dtype != np.uint8:
-        raise DataError(f'{path} has {image.dtype} values; 8-bit images are expected')
-    return np.asarray(image, np.uint8)
+def _scene(pair: FilePair, pattern: str) -> str:
+    """Return the scene of an image; an image that the pattern does not fit is one of its own."""
+    if not pattern:
+        return pair.parts[0]
+    matched = re.search(pattern, pair.name)
+    return matched[0] if matched else pair.name

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from stseg_ros.datasets.vehicle_datasets import find_samples, load_sample
-from stseg_ros.errors import DataError
+from stseg_ros.datasets.vehicle_datasets import (
+    DATASETS,
+    FolderFiles,
+    find_samples,
+    find_split,
+    load_sample,
+)
+from stseg_ros.errors import ConfigError, DataError
 
 # Where each set keeps one pair, and a label value of every kind: background, vehicle, ignore.
 PLACES = {
@@ -69,14 +76,6 @@ def test_plain_folders_take_any_mask_value(tmp_path: Path) -> None:
     assert vehicle_hw.tolist() == [[0, 1, 1]]
 
 
-def test_pairs_by_stem_and_sorts(tmp_path: Path) -> None:
-    for stem, suffix in (('b', 'jpg'), ('a', 'png')):
-        write(tmp_path / f'images/{stem}.{suffix}', np.zeros((2, 2, 3), np.uint8))
-        write(tmp_path / f'masks/{stem}.png', grey(2, 2))
-    write(tmp_path / 'masks/without_image.png', grey(2, 2))
-    assert [sample.name for sample in find_samples('folders', tmp_path, 'all')] == ['a', 'b']
-
-
 def test_leaves_out_the_known_wrong_label(tmp_path: Path) -> None:
     for name in ('00d79c0a-23bea078', '00d79c0a-23befe54'):
         write(tmp_path / f'images/10k/train/{name}.jpg', np.zeros((2, 2, 3), np.uint8))
@@ -85,39 +84,130 @@ def test_leaves_out_the_known_wrong_label(tmp_path: Path) -> None:
     assert sample.name == '00d79c0a-23befe54'
 
 
+def test_a_known_wrong_label_is_counted_apart(tmp_path: Path) -> None:
+    name = '00d79c0a-23bea078'
+    for other in (name, 'x-1'):
+        write(tmp_path / f'images/10k/train/{other}.jpg', np.zeros((2, 2, 3), np.uint8))
+        write(tmp_path / f'labels/sem_seg/masks/train/{other}.png', grey(2, 2))
+    assert find_split('bdd100k', tmp_path, 'train').wrong_labels == (name,)
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'split', 'names', 'scenes'),
+    [
+        (
+            'camvid',
+            'train',
+            ['0001TP_006690', '0001TP_006720', '0006R0_f00930'],
+            ['0001TP', '0001TP', '0006R0'],
+        ),
+        # A run of ten frame numbers is a scene.
+        (
+            'kitti',
+            'train',
+            ['000019_10', '000020_10', '000029_10', '000120_10'],
+            ['00001', '00002', '00002', '00012'],
+        ),
+        (
+            'bdd100k',
+            'train',
+            ['00d79c0a-23befe54', '00e9be89-00000015', '00e9be89-00000100'],
+            ['00d79c0a', '00e9be89', '00e9be89'],
+        ),
+        ('folders', None, ['a_1', 'a_2'], ['a_1', 'a_2']),
+    ],
+)
+def test_scenes_of_each_set(
+    dataset: str, split: str | None, names: list[str], scenes: list[str], tmp_path: Path
+) -> None:
+    layout = DATASETS[dataset]
+    images, labels = layout.splits[split or layout.first_split]
+    for name in names:
+        write(tmp_path / images / f'{name}.png', np.zeros((2, 2, 3), np.uint8))
+        write(tmp_path / labels / f'{name}.png', grey(2, 2))
+    samples = find_samples(dataset, tmp_path, split)
+    assert [sample.name for sample in samples] == names
+    assert [sample.scene for sample in samples] == scenes
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'wrapper'), [('kitti', 'data_semantics'), ('bdd100k', 'bdd100k')]
+)
+def test_finds_a_set_inside_the_folder_of_its_archive(
+    dataset: str, wrapper: str, tmp_path: Path
+) -> None:
+    images, labels = DATASETS[dataset].splits['train']
+    write(tmp_path / wrapper / images / 'a.png', np.zeros((2, 2, 3), np.uint8))
+    write(tmp_path / wrapper / labels / 'a.png', grey(2, 2))
+    (sample,) = find_samples(dataset, tmp_path, 'train')
+    assert sample.image_path == tmp_path / wrapper / images / 'a.png'
+
+
+def test_folders_with_places_and_values_of_their_own(tmp_path: Path) -> None:
+    write(tmp_path / 'drive_1/rgb/1.jpg', np.zeros((1, 4, 3), np.uint8))
+    write(tmp_path / 'drive_1/gt/1_mask.png', np.array([[0, 3, 7, 9]], np.uint8))
+    write(tmp_path / 'drive_2/rgb/1.jpg', np.zeros((1, 4, 3), np.uint8))
+    write(tmp_path / 'drive_2/gt/1_mask.png', np.array([[7, 7, 7, 7]], np.uint8))
+    files = FolderFiles(
+        images='*/rgb/*', masks='*/gt/*_mask.png', vehicle_ids=(7,), ignore_ids=(9,)
+    )
+    samples = find_samples('folders', tmp_path, files=files)
+    assert [(sample.name, sample.scene) for sample in samples] == [
+        ('drive_1_1', 'drive_1'),
+        ('drive_2_1', 'drive_2'),
+    ]
+    assert load_sample(samples[0])[1].tolist() == [[0, 0, 1, 255]]
+
+
+def test_vehicle_is_all_but_background_and_ignored_unless_named(tmp_path: Path) -> None:
+    write(tmp_path / 'images/a.png', np.zeros((1, 4, 3), np.uint8))
+    write(tmp_path / 'masks/a.png', np.array([[0, 1, 9, 255]], np.uint8))
+    (sample,) = find_samples('folders', tmp_path, files=FolderFiles(ignore_ids=(9,)))
+    assert load_sample(sample)[1].tolist() == [[0, 1, 255, 1]]
+
+
+def test_scenes_by_a_pattern(tmp_path: Path) -> None:
+    for name in ('monday-1', 'monday-2', 'odd'):
+        write(tmp_path / f'images/{name}.png', np.zeros((1, 1, 3), np.uint8))
+        write(tmp_path / f'masks/{name}.png', grey(1, 1))
+    samples = find_samples('folders', tmp_path, files=FolderFiles(scene_pattern='^[a-z]+(?=-)'))
+    assert [sample.scene for sample in samples] == ['monday', 'monday', 'odd']
+
+
+@pytest.mark.parametrize(
+    ('values', 'message'),
+    [
+        ({'images': '/data/images'}, "images is '/data/images'; give a folder or pattern inside"),
+        ({'masks': '../masks'}, 'masks is'),
+        ({'masks': ''}, 'masks is'),
+        ({'vehicle_ids': (256,)}, r'vehicle_ids \[256\]'),
+        ({'vehicle_ids': (1, 2), 'ignore_ids': (2,)}, 'none of them in both'),
+        ({'scene_pattern': '('}, 'no regular expression'),
+    ],
+)
+def test_wrong_places_are_named(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        FolderFiles(**values)
+
+
 def test_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r'unknown data set .*camvid, kitti'):
         find_samples('cityscapes', tmp_path, 'train')
     with pytest.raises(DataError, match="kitti has no split 'val'; give one of train"):
         find_samples('kitti', tmp_path, 'val')
-    with pytest.raises(DataError, match=r'image_2 is not there'):
+    with pytest.raises(DataError, match=r'kitti: .*/nowhere is no folder; unpack data_semantics'):
+        find_samples('kitti', tmp_path / 'nowhere')
+    with pytest.raises(DataError, match=r'no images; looked for training/image_2/\*'):
         find_samples('kitti', tmp_path, 'train')
-    (tmp_path / 'images').mkdir()
-    with pytest.raises(DataError, match=r'holds no images'):
-        find_samples('folders', tmp_path, 'all')
-    for stem in ('a', 'b', 'c'):
-        write(tmp_path / f'images/{stem}.png', np.zeros((2, 2, 3), np.uint8))
-    write(tmp_path / 'masks/a.png', grey(2, 2))
-    with pytest.raises(DataError, match=r"2 of 3 images .*\(1 found\), first 'b'"):
-        find_samples('folders', tmp_path, 'all')
+    with pytest.raises(ConfigError, match="camvid has places of its own; give files to 'folders'"):
+        find_samples('camvid', tmp_path, files=FolderFiles())
 
 
-def test_refuses_files_that_do_not_fit(tmp_path: Path) -> None:
-    image, mask = tmp_path / 'images/a.png', tmp_path / 'masks/a.png'
-    write(image, np.zeros((4, 6, 3), np.uint8))
-    write(mask, grey(6, 4))
-    (sample,) = find_samples('folders', tmp_path, 'all')
-    with pytest.raises(DataError, match=r'is \(4, 6\) but its label is \(6, 4\)'):
-        load_sample(sample)
-    write(mask, np.zeros((4, 6, 3), np.uint8))
-    with pytest.raises(DataError, match='3 channels'):
-        load_sample(sample)
-    write(mask, np.zeros((4, 6), np.uint16))
-    with pytest.raises(DataError, match='uint16'):
-        load_sample(sample)
-    mask.write_bytes(mask.read_bytes()[:20])
-    with pytest.raises(DataError, match='cannot be read'):
-        load_sample(sample)
+def test_image_and_label_of_different_sizes(tmp_path: Path) -> None:
+    write(tmp_path / 'images/a.png', np.zeros((4, 6, 3), np.uint8))
+    write(tmp_path / 'masks/a.png', grey(6, 4))
+    with pytest.raises(DataError, match=r'images/a.png is 6x4 but its label .*masks/a.png is 4x6'):
+        load_sample(find_samples('folders', tmp_path)[0])
 
 
 @pytest.mark.data
