@@ -32,12 +32,15 @@ class Geometry:
         coarse_factor: the coarse network sees the working image shrunk by this in each axis.
         grid: rows and columns of regions (the paper's is N_p, N_p).
         max_regions: largest batch of the refine network.
+        prior: whether the refine network's input has a fourth channel, what the coarse network
+            says of each pixel, see `stseg_ros.logit_bytes`.
     """
 
     working_hw: tuple[int, int]
     coarse_factor: int
     grid: tuple[int, int]
     max_regions: int
+    prior: bool = False
 
     def __post_init__(self) -> None:
         """Check that the sizes fit each other.
@@ -65,6 +68,11 @@ class Geometry:
         """Size of one region in working pixels, the refine network's input."""
         return self.working_hw[0] // self.grid[0], self.working_hw[1] // self.grid[1]
 
+    @property
+    def refine_channels(self) -> int:
+        """Channels of the refine network's input."""
+        return 4 if self.prior else 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkFile:
@@ -86,10 +94,14 @@ class Networks:
     Attributes:
         coarse: stage 1.
         refine: stage 2.
+        whole: the baseline that `stseg evaluate` compares with, a network of the refine network's
+            kind that sees the whole frame at the working size. The node never opens it; None
+            where the bundle has none.
     """
 
     coarse: NetworkFile
     refine: NetworkFile
+    whole: NetworkFile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +161,12 @@ class ModelBundle:
         """The refine network's ONNX file."""
         return self.root / self.manifest.networks.refine.file
 
+    @property
+    def whole_path(self) -> Path | None:
+        """The ONNX file of the whole-frame baseline; None where the bundle has none."""
+        whole = self.manifest.networks.whole
+        return None if whole is None else self.root / whole.file
+
     @classmethod
     def read(cls, root: Path) -> ModelBundle:
         """Read a bundle and verify it.
@@ -188,7 +206,8 @@ class ModelBundle:
         Raises:
             BundleError: a network is missing or not the one that was recorded.
         """
-        for network in (self.manifest.networks.coarse, self.manifest.networks.refine):
+        networks = self.manifest.networks
+        for network in filter(None, (networks.coarse, networks.refine, networks.whole)):
             path = self.root / network.file
             if path.parent != self.root:
                 raise BundleError(
@@ -213,7 +232,10 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
         manifest: its content.
     """
     content = _plain(manifest)
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=99)
+    # Innermost lists and mappings, such as a row of scores, take one line each.
+    text = yaml.safe_dump(
+        content, sort_keys=False, allow_unicode=True, width=160, default_flow_style=None
+    )
     (root / MANIFEST).write_text(text, encoding='utf-8')
 
 
@@ -269,9 +291,10 @@ def shipped_bundles() -> dict[str, Path]:
 
 
 def _plain(value: Any) -> Any:
-    """Turn records and tuples into what YAML writes plainly."""
+    """Turn records and tuples into what YAML writes plainly; optional fields may be left out."""
     if hasattr(value, '__dataclass_fields__'):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        content = {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return {name: _plain(item) for name, item in content.items() if item is not None}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -11,7 +11,13 @@ import yaml
 from support.tiny_bundle import write_redness_network, write_tiny_bundle
 
 from stseg_ros.assembly import open_segmenter
-from stseg_ros.bundle import Geometry, ModelBundle, find_bundle, shipped_bundles
+from stseg_ros.bundle import (
+    Geometry,
+    ModelBundle,
+    find_bundle,
+    shipped_bundles,
+    write_manifest,
+)
 from stseg_ros.config import PipelineConfig
 from stseg_ros.errors import BundleError, ConfigError
 
@@ -41,6 +47,32 @@ def test_recorded_hash_is_sha256_of_the_file(root: Path) -> None:
     content = yaml.safe_load((root / 'bundle.yaml').read_text())
     expected = hashlib.sha256((root / 'coarse.onnx').read_bytes()).hexdigest()
     assert content['networks']['coarse']['sha256'] == expected
+
+
+def add_whole_network(root: Path, content: bytes = b'a network') -> None:
+    (root / 'whole.onnx').write_bytes(content)
+    entry = {'file': 'whole.onnx', 'sha256': hashlib.sha256(content).hexdigest()}
+    edit_manifest(root, lambda c: c['networks'].update(whole=entry))
+
+
+def test_whole_frame_network_is_optional(root: Path) -> None:
+    assert 'whole' not in (root / 'bundle.yaml').read_text()
+    assert ModelBundle.read(root).whole_path is None
+    add_whole_network(root)
+    bundle = ModelBundle.read(root)
+    assert bundle.whole_path == root / 'whole.onnx'
+    write_manifest(root, bundle.manifest)
+    assert ModelBundle.read(root).manifest == bundle.manifest
+
+
+def test_whole_frame_network_is_verified(root: Path) -> None:
+    add_whole_network(root)
+    (root / 'whole.onnx').write_bytes(b'another')
+    with pytest.raises(BundleError, match=r'whole\.onnx: has SHA-256 .* records'):
+        ModelBundle.read(root)
+    (root / 'whole.onnx').unlink()
+    with pytest.raises(BundleError, match=r'whole\.onnx: is missing'):
+        ModelBundle.read(root)
 
 
 def test_missing_manifest_is_named(tmp_path: Path) -> None:

@@ -77,15 +77,33 @@ def open_pair(
     raise EngineError('no backend opens: ' + '; '.join(passed_over))
 
 
+def open_engine(backend: str, path: Path, options: EngineOptions) -> InferenceEngine:
+    """Open one network on one backend.
+
+    Args:
+        backend: a name in `BACKENDS`.
+        path: ONNX file.
+        options: threads, precision and largest batch.
+
+    Returns:
+        The opened network.
+
+    Raises:
+        EngineError: the backend does not open it.
+    """
+    module_name, class_name = BACKENDS[backend].split(':')
+    engine_type = getattr(importlib.import_module(module_name), class_name)
+    engine: InferenceEngine = engine_type(path, options)
+    return engine
+
+
 def _open_both(
     name: str, coarse_path: Path, refine_path: Path, options: EngineOptions
 ) -> tuple[InferenceEngine, InferenceEngine]:
     """Open both networks on one backend; if the second fails the first is closed."""
-    module_name, class_name = BACKENDS[name].split(':')
-    engine_type = getattr(importlib.import_module(module_name), class_name)
-    coarse: InferenceEngine = engine_type(coarse_path, options)
+    coarse = open_engine(name, coarse_path, options)
     try:
-        refine: InferenceEngine = engine_type(refine_path, options)
+        refine = open_engine(name, refine_path, options)
     except EngineError:
         coarse.close()
         raise

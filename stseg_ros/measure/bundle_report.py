@@ -3,82 +3,139 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 
-from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import Manifest, ModelBundle, write_manifest
 from stseg_ros.config import PipelineConfig, SegmenterSettings
-from stseg_ros.measure import pixel_metrics
-from stseg_ros.measure.evaluate import LabelledFrame, SettingScore, score_settings
-from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+from stseg_ros.measure.candidates import (
+    TWO_STAGE,
+    WHOLE,
+    Candidate,
+    default_regions,
+    list_candidates,
+)
+from stseg_ros.measure.evaluate import (
+    BundleUnderTest,
+    CandidateScore,
+    LabelledFrame,
+    score_candidates,
+)
+from stseg_ros.measure.pixel_metrics import dice
+from stseg_ros.measure.probability_counts import counts_at
+from stseg_ros.measure.score_rows import score_row
 
+PAPER_FUSION = 'paste'
 # 'max' cannot take back what the coarse network saw wrongly; it is for users who fear misses most.
-_FUSIONS = ('paste', 'add')
+_FUSIONS = (PAPER_FUSION, 'add')
 _THRESHOLDS = tuple(round(0.3 + 0.05 * index, 2) for index in range(9))
-_REGIONS = (2, 4, 8, 16, 32)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenSettings:
+    """What was chosen on the held-out images.
+
+    Attributes:
+        recommended: of the two stages.
+        whole_threshold: of the whole-frame baseline, which would look worse than it is at the
+            threshold of another network.
+    """
+
+    recommended: SegmenterSettings
+    whole_threshold: float
 
 
 def choose_settings(
-    segmenter: TwoStageSegmenter, held_out: Mapping[str, list[LabelledFrame]], regions: int
-) -> SegmenterSettings:
-    """Choose fusion and threshold by the mean, over the data sets, of the pooled Dice.
+    subject: BundleUnderTest, held_out: Mapping[str, Iterable[LabelledFrame]], regions: int
+) -> ChosenSettings:
+    """Choose fusion and thresholds by the mean, over the data sets, of the pooled Dice.
 
     Args:
-        segmenter: the bundle, opened.
+        subject: the opened bundle.
         held_out: images by data set, used for nothing else but this choice.
         regions: regions per frame, given.
 
     Returns:
-        The best settings; the segmenter's own where there are no held-out images.
+        The best settings; the bundle's own where there are no held-out images.
     """
+    if not held_out:
+        own = dataclasses.replace(subject.settings, regions=regions)
+        return ChosenSettings(recommended=own, whole_threshold=own.threshold)
     candidates = [
-        SegmenterSettings(regions=regions, fusion=fusion, threshold=threshold)
+        Candidate(mode=TWO_STAGE, settings=SegmenterSettings(regions=regions, fusion=fusion))
         for fusion in _FUSIONS
-        for threshold in _THRESHOLDS
     ]
-    by_dataset = [
-        [score.dice for score in score_settings(segmenter, frames, candidates)]
-        for frames in held_out.values()
-    ]
-    if not by_dataset:
-        return dataclasses.replace(segmenter.settings, regions=regions)
-    return candidates[int(np.argmax(np.mean(by_dataset, axis=0)))]
+    if subject.has_whole:
+        candidates.append(Candidate(mode=WHOLE, settings=SegmenterSettings(regions=0)))
+    by_dataset = [_threshold_scores(subject, frames, candidates) for frames in held_out.values()]
+    mean = np.mean(by_dataset, axis=0)
+    two_stages = mean[: len(_FUSIONS)]
+    fusion, threshold = np.unravel_index(np.argmax(two_stages), two_stages.shape)
+    return ChosenSettings(
+        recommended=SegmenterSettings(
+            regions=regions, fusion=_FUSIONS[fusion], threshold=_THRESHOLDS[threshold]
+        ),
+        whole_threshold=_THRESHOLDS[np.argmax(mean[-1])],
+    )
+
+
+def _threshold_scores(
+    subject: BundleUnderTest, frames: Iterable[LabelledFrame], candidates: Sequence[Candidate]
+) -> list[list[float]]:
+    """Compute the pooled Dice of each candidate, at each of `_THRESHOLDS`."""
+    found = []
+    for score in score_candidates(subject, frames, candidates):
+        probabilities = reduce(add, (image.probabilities for image in score.images))
+        found.append([dice(counts_at(probabilities, threshold)) for threshold in _THRESHOLDS])
+    return found
 
 
 def score_table(
-    segmenter: TwoStageSegmenter, frames: Iterable[LabelledFrame], chosen: SegmenterSettings
+    subject: BundleUnderTest, frames: Iterable[LabelledFrame], chosen: ChosenSettings
 ) -> dict[str, Any]:
-    """Score coarse only, and two stages for several numbers of regions and both fusions.
+    """Score every mode of a bundle, two stages for several numbers of regions.
 
     Args:
-        segmenter: the bundle, opened.
+        subject: the opened bundle.
         frames: labelled images, never used for training.
-        chosen: gives the threshold.
+        chosen: regions, fusion and thresholds.
 
     Returns:
-        `images` and `results`, a list of rows as they go into `bundle.yaml`.
+        `images` and `results`, a list of rows as they go into `bundle.yaml`; the last is the
+        paper's fusion with the chosen number of regions.
     """
-    counts = [count for count in _REGIONS if count <= segmenter.max_regions]
-    candidates = [dataclasses.replace(chosen, regions=0)] + [
-        dataclasses.replace(chosen, regions=count, fusion=fusion)
-        for fusion in _FUSIONS
-        for count in counts
-    ]
-    scores = score_settings(segmenter, frames, candidates)
+    settings = chosen.recommended
+    candidates = []
+    if subject.has_whole:
+        alone = dataclasses.replace(settings, regions=0, threshold=chosen.whole_threshold)
+        candidates.append(Candidate(mode=WHOLE, settings=alone))
+    counts = {*default_regions(subject.bundle.geometry), settings.regions} - {0}
+    candidates += list_candidates(settings, sorted(counts), whole=False)
+    if settings.fusion != PAPER_FUSION and settings.regions:
+        paper = dataclasses.replace(settings, fusion=PAPER_FUSION)
+        candidates.append(Candidate(mode=TWO_STAGE, settings=paper))
+    scores = score_candidates(subject, frames, candidates)
     return {
         'images': len(scores[0].images),
-        'backend': f'{segmenter.backend}, {segmenter.device}',
-        'threshold': chosen.threshold,
+        'backend': f'{subject.segmenter.backend}, {subject.segmenter.device}',
+        'threshold': settings.threshold,
         'results': [_row(score) for score in scores],
     }
 
 
+def _row(score: CandidateScore) -> dict[str, Any]:
+    threshold = score.candidate.settings.threshold
+    own_threshold = {'threshold': threshold} if score.candidate.mode == WHOLE else {}
+    return score_row(score) | own_threshold
+
+
 def report_bundle(
     bundle: ModelBundle,
-    held_out: Mapping[str, list[LabelledFrame]],
+    held_out: Mapping[str, Iterable[LabelledFrame]],
     score_sets: Mapping[str, Iterable[LabelledFrame]],
 ) -> Manifest:
     """Choose settings, score them and rewrite the bundle's manifest.
@@ -91,30 +148,11 @@ def report_bundle(
     Returns:
         What the bundle's manifest says now.
     """
-    segmenter = open_segmenter(bundle, PipelineConfig())
-    try:
-        regions = bundle.manifest.recommended.regions
-        chosen = choose_settings(segmenter, held_out, regions)
+    with BundleUnderTest(bundle, PipelineConfig()) as subject:
+        chosen = choose_settings(subject, held_out, bundle.manifest.recommended.regions)
         scores = {
-            name: score_table(segmenter, frames, chosen) for name, frames in score_sets.items()
+            name: score_table(subject, frames, chosen) for name, frames in score_sets.items()
         }
-    finally:
-        segmenter.close()
-    manifest = dataclasses.replace(bundle.manifest, recommended=chosen, scores=scores)
+    manifest = dataclasses.replace(bundle.manifest, recommended=chosen.recommended, scores=scores)
     write_manifest(bundle.root, manifest)
     return manifest
-
-
-def _row(score: SettingScore) -> dict[str, Any]:
-    settings = score.settings
-    mode: dict[str, Any] = {'mode': 'two_stage', 'fusion': settings.fusion}
-    if settings.regions == 0:
-        mode = {'mode': 'coarse'}
-    return mode | {
-        'regions': settings.regions,
-        'dice': round(score.dice, 4),
-        'mean_image_dice': round(score.mean_image_dice, 4),
-        'iou': round(pixel_metrics.iou(score.pooled), 4),
-        'precision': round(pixel_metrics.precision(score.pooled), 4),
-        'recall': round(pixel_metrics.recall(score.pooled), 4),
-    }

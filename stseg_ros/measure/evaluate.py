@@ -1,15 +1,18 @@
-"""Scores of a segmenter on labelled images, for several settings at once."""
+"""Scores of a bundle on labelled images, for several ways of running it at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import TracebackType
 
-from stseg_ros.config import SegmenterSettings
-from stseg_ros.measure import pixel_metrics
-from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels
-from stseg_ros.pipeline.two_stage import TwoStageSegmenter
-from stseg_ros.records import Frame, UInt8Array
+from stseg_ros.assembly import open_segmenter
+from stseg_ros.bundle import ModelBundle
+from stseg_ros.config import PipelineConfig
+from stseg_ros.measure.candidates import WHOLE, Candidate
+from stseg_ros.measure.image_scores import ImageScore, prepare_truth, score_image
+from stseg_ros.measure.whole_frame import WholeFrameSegmenter
+from stseg_ros.records import Frame, SegmentationResult, UInt8Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,51 +22,114 @@ class LabelledFrame:
     Attributes:
         image_hwc: (H, W, 3) uint8 RGB.
         vehicle_hw: (H, W) uint8 of 0, 1 and 255 (ignore).
+        name: for people.
     """
 
     image_hwc: UInt8Array
     vehicle_hw: UInt8Array
+    name: str = ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettingScore:
-    """What one choice of settings scored, at the images' own size.
+class CandidateScore:
+    """What one way of running a bundle scored.
 
     Attributes:
-        settings: how the segmenter ran.
-        images: counts of each image, in order.
+        candidate: how it ran.
+        names: the images, in order.
+        images: their scores, in the same order; at least one.
     """
 
-    settings: SegmenterSettings
-    images: tuple[PixelCounts, ...]
+    candidate: Candidate
+    names: tuple[str, ...]
+    images: tuple[ImageScore, ...]
+
+
+class BundleUnderTest:
+    """A bundle, opened to be run in every mode it has.
+
+    Attributes:
+        bundle: the bundle.
+        segmenter: its two stages; `segment` changes its settings.
+        settings: the recommended settings, with what the configuration changes.
+    """
+
+    def __init__(self, bundle: ModelBundle, config: PipelineConfig) -> None:
+        """Open all networks of a bundle.
+
+        Args:
+            bundle: the verified bundle.
+            config: backend, threads, precision, and what shall differ from the recommendation.
+
+        Raises:
+            StsegError: a setting does not fit the bundle, or a network does not open.
+        """
+        self.bundle = bundle
+        self.segmenter = open_segmenter(bundle, config)
+        self.settings = self.segmenter.settings
+        self._whole = None
+        if bundle.whole_path is not None:
+            try:
+                self._whole = WholeFrameSegmenter(bundle, self.segmenter.backend, config)
+            except Exception:
+                self.segmenter.close()
+                raise
 
     @property
-    def pooled(self) -> PixelCounts:
-        """Counts over all images, every pixel weighing the same."""
-        return pixel_metrics.pool(self.images)
+    def has_whole(self) -> bool:
+        """Whether the bundle has a whole-frame baseline."""
+        return self._whole is not None
 
-    @property
-    def dice(self) -> float:
-        """Dice of the pooled counts."""
-        return pixel_metrics.dice(self.pooled)
+    def segment(self, frame: Frame, candidate: Candidate) -> SegmentationResult:
+        """Segment one frame.
 
-    @property
-    def mean_image_dice(self) -> float:
-        """Mean of the images' Dice, every image weighing the same."""
-        return pixel_metrics.mean_dice(self.images)
+        Args:
+            frame: the image.
+            candidate: how; 'whole' only where there is a baseline.
+
+        Returns:
+            The segmentation.
+
+        Raises:
+            ConfigError: it asks for more regions than the bundle takes.
+            FrameError: the image cannot be used.
+            EngineError: a network failed.
+        """
+        if candidate.mode == WHOLE:
+            assert self._whole is not None
+            return self._whole.segment(frame, candidate.settings.threshold)
+        self.segmenter.settings = candidate.settings
+        return self.segmenter.segment(frame)
+
+    def close(self) -> None:
+        """Close all networks."""
+        if self._whole is not None:
+            self._whole.close()
+        self.segmenter.close()
+
+    def __enter__(self) -> BundleUnderTest:
+        """Return itself; leaving the `with` block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close all networks."""
+        self.close()
 
 
-def score_settings(
-    segmenter: TwoStageSegmenter,
-    frames: Iterable[LabelledFrame],
-    candidates: Sequence[SegmenterSettings],
-) -> list[SettingScore]:
-    """Segment every image with every choice of settings.
+def score_candidates(
+    subject: BundleUnderTest, frames: Iterable[LabelledFrame], candidates: Sequence[Candidate]
+) -> list[CandidateScore]:
+    """Segment every image in every way.
 
     Args:
-        segmenter: its settings are changed, and put back at the end.
+        subject: the opened bundle.
         frames: the labelled images; read once, so they may come from disk one by one.
-        candidates: settings to try.
+        candidates: ways to run it.
 
     Returns:
         One score for each candidate, in order.
@@ -71,16 +137,17 @@ def score_settings(
     Raises:
         ConfigError: a candidate asks for more regions than the bundle takes.
         DataError: an image cannot be read.
+        FrameError: an image cannot be used.
     """
-    original = segmenter.settings
-    counts: list[list[PixelCounts]] = [[] for _ in candidates]
+    names: list[str] = []
+    scores: list[list[ImageScore]] = [[] for _ in candidates]
     for labelled in frames:
+        names.append(labelled.name)
         frame = Frame(image_hwc=labelled.image_hwc)
-        for found, settings in zip(counts, candidates, strict=True):
-            segmenter.settings = settings
-            found.append(count_pixels(segmenter.segment(frame).mask_hw, labelled.vehicle_hw))
-    segmenter.settings = original
+        truth = prepare_truth(labelled.vehicle_hw)
+        for found, candidate in zip(scores, candidates, strict=True):
+            found.append(score_image(subject.segment(frame, candidate), truth))
     return [
-        SettingScore(settings=settings, images=tuple(found))
-        for settings, found in zip(candidates, counts, strict=True)
+        CandidateScore(candidate=candidate, names=tuple(names), images=tuple(found))
+        for candidate, found in zip(candidates, scores, strict=True)
     ]

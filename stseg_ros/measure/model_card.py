@@ -23,21 +23,33 @@ _RESTRICTED_TERMS = (
     'research and other non-commercial purposes, and train your own for anything else. None of '
     'the images is in this package.'
 )
-_WEIGHTS = (
-    'The weights are those of the last step; no score chose among checkpoints. The ONNX files '
-    'hold them rounded to FP16. Checked at export, on held-out images:'
-)
+_EXPORTED = {
+    'last': 'The weights are those of the last step; no score chose among checkpoints.',
+    'best': 'The weights are those that scored best on the held-out images.',
+}
+_PRECISIONS = {
+    'half_weights': 'The ONNX files store them as FP16 and compute in float32.',
+    'float32': 'The ONNX files store them as float32 and compute in float32.',
+    'float16': 'The ONNX files are strongly typed FP16: every weight and every activation, as '
+    'TensorRT from 10.12 on wants them; on a CPU, weights alone in FP16 are as small and nearer '
+    'to what was trained.',
+}
 _SCORING = (
-    "Hard Dice at the images' own size, one training run. Fusion and threshold were chosen on the "
-    'held-out images, by the mean over their data sets of the pooled Dice; validation images '
-    'chose nothing. IoU, precision and recall are pooled.'
+    "Hard Dice at the images' own size, from a single training run with a single seed; another "
+    'seed may give one to two points more or less. Fusion and threshold were chosen on the '
+    'held-out images, by the mean over their data sets of the pooled Dice; no other image chose '
+    'anything. IoU, precision and recall are pooled. The last row of each table merges as the '
+    'paper does.'
+)
+_WHOLE = (
+    '`whole` is the baseline: one network on the whole frame at the working size, with a '
+    'threshold of its own, chosen likewise.'
 )
 _LIMITS = """## Limits
 
 Trained on few images of few places. Expect misses and false alarms at night, in rain, in other
-countries, with unusual vehicles, and far away. Two such runs differ by one to two points of Dice.
-Not for safety-related use."""
-_CAVEATS = {
+countries, with unusual vehicles, and far away. Not for safety-related use."""
+CAVEATS = {
     'camvid val': 'These frames are one run of a drive of which other parts are in the training '
     'set, so the figures flatter the model.',
     'bdd100k val': 'So few images are a smoke test, not a BDD100K result.',
@@ -46,6 +58,7 @@ _CAVEATS = {
     'camvid held out': 'Fusion and threshold were chosen on these images.',
     'synthetic held out': 'Scenes from the same generator as the training scenes.',
 }
+_LEFT_OUT_CAVEAT = 'Neither trained on nor used for any choice.'
 
 
 def model_card(manifest: Manifest) -> str:
@@ -61,8 +74,10 @@ def model_card(manifest: Manifest) -> str:
     sections = [
         _summary(manifest),
         _use(manifest),
+        _networks(manifest),
         _training(manifest.provenance),
-        _scores(manifest),
+        _parity(manifest.provenance),
+        _scores(manifest.scores),
         _LIMITS,
         _licence(manifest.provenance),
     ]
@@ -85,76 +100,135 @@ Recommended: {recommended.regions} regions per frame, fusion `{recommended.fusio
 
 
 def _use(manifest: Manifest) -> str:
+    prior = (
+        ' The refine network takes the logits of the coarse one as a fourth channel.'
+        if manifest.geometry.prior
+        else ''
+    )
     return f"""## Input and output
 
 Both networks take uint8 RGB images in NHWC order and give float32 logits; normalisation is inside
-the graph. Classes: {', '.join(manifest.classes)}. Cars, vans, lorries and buses are all vehicles;
-two-wheelers and people are not."""
+the graph.{prior} Classes: {', '.join(manifest.classes)}. Cars, vans, lorries and buses are all
+vehicles; two-wheelers and people are not."""
+
+
+def _networks(manifest: Manifest) -> str:
+    facts_of = manifest.provenance['networks']
+    rows = [
+        [
+            stage,
+            f'{facts["architecture"]}, width {facts["width"]}, norm {facts["norm"]}',
+            f'{facts["parameters"] / 1e6:.2f} M',
+            f'{facts["macs"] / 1e9:.3f} G',
+        ]
+        for stage, facts in facts_of.items()
+    ]
+    regions = manifest.recommended.regions
+    total = facts_of['coarse']['macs'] + regions * facts_of['refine']['macs']
+    cost = (
+        f'A frame with {regions} regions costs {total / 1e9:.2f} G multiply-accumulates (those of '
+        'convolutions and matrix products; a transposed convolution counts its input positions).'
+    )
+    columns = ['network', 'architecture', 'parameters', 'MACs per input']
+    lines = ['## Networks', '', *_table(columns, rows), '', cost]
+    if 'whole' in facts_of:
+        where = 'not in' if manifest.networks.whole is None else 'in'
+        lines.append(f'`whole`, a baseline to compare with, is {where} this bundle.')
+    return '\n'.join(lines)
 
 
 def _training(provenance: dict[str, Any]) -> str:
-    lines = ['## Training', '']
-    lines += [
-        '| network | architecture | parameters | steps x batch | loss | seed | minutes |',
-        '| --- | --- | --- | --- | --- | --- | --- |',
-    ]
-    for stage, facts in provenance['networks'].items():
-        network = f'{facts["architecture"]}, width {facts["width"]}, norm {facts["norm"]}'
-        lines.append(
-            f'| {stage} | {network} | {facts["parameters"] / 1e6:.2f} M '
-            f'| {facts["steps"]} x {facts["batch"]} | {facts["loss"]} | {facts["seed"]} '
-            f'| {facts["minutes"]:g} |'
-        )
-    lines += ['', 'Sources, with their share of the training views:', '']
-    lines += [
-        f'- {source["dataset"]}: {source["images"]} images, share {source["weight"]:g}'
-        for source in provenance['sources']
-    ]
-    lines += [
-        '',
-        _WEIGHTS,
-        '',
-    ]
-    lines += [
-        f'- {stage}: FP16 changes {facts["labels_changed_by_fp16"]:.4%} of the labels; '
-        'largest difference of a probability from PyTorch with the same weights: '
-        + ', '.join(
-            f'{backend} {worst:.1e}'
-            for backend, worst in facts.items()
-            if backend != 'labels_changed_by_fp16'
-        )
-        for stage, facts in provenance['parity'].items()
-    ]
-    return '\n'.join(lines)
-
-
-def _scores(manifest: Manifest) -> str:
-    lines = ['## Scores', '', _SCORING]
-    for name, table in manifest.scores.items():
-        lines += ['', f'### {name}: {table["images"]} images', '']
-        if name in _CAVEATS:
-            lines += [_CAVEATS[name], '']
-        lines += [
-            f'Backend {table["backend"]}; threshold {table["threshold"]}.',
-            '',
-            '| mode | regions | pooled Dice | mean image Dice | IoU | precision | recall |',
-            '| --- | --- | --- | --- | --- | --- | --- |',
+    columns = ['network', 'steps x batch', 'loss', 'EMA', 'seed', 'minutes', 'arithmetic']
+    rows = [
+        [
+            stage,
+            f'{facts["steps"]} x {facts["batch"]}',
+            facts['loss'],
+            f'{facts["ema"]:g}' if facts['ema'] else 'none',
+            str(facts['seed']),
+            f'{facts["minutes"]:g}',
+            facts['arithmetic'],
         ]
-        for row in table['results']:
-            mode = row['mode'] if row['mode'] == 'coarse' else f'{row["mode"]}, {row["fusion"]}'
-            figures = ('dice', 'mean_image_dice', 'iou', 'precision', 'recall')
-            cells = ' | '.join(f'{row[figure]:.3f}' for figure in figures)
-            lines.append(f'| {mode} | {row["regions"]} | {cells} |')
+        for stage, facts in provenance['networks'].items()
+    ]
+    lines = ['## Training', '', *_table(columns, rows)]
+    lines += ['', _EXPORTED[provenance['weights']], '']
+    lines += ['Sources, with their share of the training views:', '']
+    lines += [_source_line(source) for source in provenance['sources']]
     return '\n'.join(lines)
+
+
+def _source_line(source: dict[str, Any]) -> str:
+    name, dataset = source['name'], source['dataset']
+    words = [
+        f'- {name}' + (f' ({dataset})' if dataset != name else ''),
+        f': {source["images"]} images, share {source.get("weight", 0):g}',
+    ]
+    if 'held_out' in source:
+        words.append(f'; {source["held_out"]} held out for choices')
+    if 'left_out' in source:
+        words.append(f'; left out of training and choices: {source["left_out"]}')
+    return ''.join(words)
+
+
+def _parity(provenance: dict[str, Any]) -> str:
+    precision, bounds = provenance['precision'], provenance['parity_bounds']
+    reference = 'the trained network' if precision == 'float16' else 'the same weights'
+    found = list(provenance['parity'].values())
+    backends = [name for name in found[0] if name != 'labels_changed']
+    rows = [
+        [
+            stage,
+            *(f'{figures[backend]:.1e}' for backend in backends),
+            f'{figures["labels_changed"]:.4%}',
+        ]
+        for stage, figures in provenance['parity'].items()
+    ]
+    check = (
+        'Checked at export on real images: the largest difference of a probability from PyTorch '
+        f'in float32 with {reference}, at most {bounds["probability"]:g}, and the labels that the '
+        f'export changes, at most {bounds["labels_changed"]:.1%}; beyond either the export fails.'
+    )
+    table = _table(['network', *backends, 'labels changed'], rows)
+    return '\n'.join(['## Precision', '', _PRECISIONS[precision], check, '', *table])
+
+
+def _scores(scores: dict[str, Any]) -> str:
+    if not scores:
+        return '## Scores\n\nNot scored; `stseg evaluate` does it.'
+    modes = {row['mode'] for table in scores.values() for row in table['results']}
+    lines = ['## Scores', '', _SCORING, *([_WHOLE] if 'whole' in modes else [])]
+    columns = ['mode', 'regions', 'pooled Dice', 'mean image Dice', 'IoU', 'precision', 'recall']
+    for name, table in scores.items():
+        count = table['images']
+        lines += ['', f'### {name}: {count} image{"s" if count != 1 else ""}', '']
+        caveat = _LEFT_OUT_CAVEAT if ' left out ' in name else CAVEATS.get(name)
+        if caveat:
+            lines += [caveat, '']
+        lines += [f'Backend {table["backend"]}; threshold {table["threshold"]:g}.', '']
+        lines += _table(columns, [_score_cells(row) for row in table['results']])
+    return '\n'.join(lines)
+
+
+def _score_cells(row: dict[str, Any]) -> list[str]:
+    mode = row['mode']
+    if 'fusion' in row:
+        mode += f', {row["fusion"]}'
+    if 'threshold' in row:
+        mode += f', threshold {row["threshold"]:g}'
+    figures = ('dice', 'mean_image_dice', 'iou', 'precision', 'recall')
+    return [mode, str(row['regions']), *(f'{row[figure]:.3f}' for figure in figures)]
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> list[str]:
+    lines = [columns, ['---'] * len(columns), *rows]
+    return [f'| {" | ".join(cells)} |' for cells in lines]
 
 
 def _licence(provenance: dict[str, Any]) -> str:
-    datasets = [source['dataset'] for source in provenance['sources']]
+    datasets = list(dict.fromkeys(source['dataset'] for source in provenance['sources']))
     lines = ['## Terms of the training data', '']
     lines += [f'- {_LICENCES[dataset]}' for dataset in datasets]
     if any(dataset in _RESTRICTED for dataset in datasets):
-        lines += [
-            '',
-            _RESTRICTED_TERMS,
-        ]
+        lines += ['', _RESTRICTED_TERMS]
     return '\n'.join(lines)
