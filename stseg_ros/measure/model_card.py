@@ -28,11 +28,11 @@ _EXPORTED = {
     'best': 'The weights are those that scored best on the held-out images.',
 }
 _PRECISIONS = {
-    'half_weights': 'The ONNX files store them as FP16 and compute in float32.',
-    'float32': 'The ONNX files store them as float32 and compute in float32.',
-    'float16': 'The ONNX files are strongly typed FP16: every weight and every activation, as '
-    'TensorRT from 10.12 on wants them; on a CPU, weights alone in FP16 are as small and nearer '
-    'to what was trained.',
+    'half_weights': 'The ONNX files store the weights as FP16 and compute in float32.',
+    'float32': 'The ONNX files store the weights as float32 and compute in float32.',
+    'float16': 'The ONNX files are strongly typed FP16: every weight, and every activation from '
+    'the first convolution on, as TensorRT from 10.12 on wants them. For a CPU take '
+    '`half_weights`, which is as small and nearer to what was trained.',
 }
 _SCORING = (
     "Hard Dice at the images' own size, from a single training run with a single seed; another "

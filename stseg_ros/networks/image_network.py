@@ -49,7 +49,7 @@ class ImageNetwork(nn.Module):
         Returns:
             (N, h, w) float32 logits.
         """
-        # In the network's own precision; TensorRT takes bytes for nothing but such a conversion.
-        image_nchw = image_nhwc.to(self.mean.dtype).permute(0, 3, 1, 2)
+        # TensorRT takes bytes for nothing but such a conversion, so that it has to come first.
+        image_nchw = image_nhwc.float().permute(0, 3, 1, 2)
         logits: torch.Tensor = self.network((image_nchw - self.mean) / self.std)
         return logits.squeeze(1).float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -24,28 +25,30 @@ def merge_regions(
         fusion: 'paste' replaces what was there (the paper), 'add' sums the logits (the two stages
             as independent evidence), 'max' keeps the larger (a vehicle that either stage sees).
     """
-    targets = [
-        logit_bytes_hw[top:bottom, left:right] for left, top, right, bottom in boxes_xyxy.tolist()
-    ]
-    if fusion == 'paste':
-        for target_hw, refined_hw in zip(targets, refined_khw, strict=True):
-            target_hw[...] = refined_hw
-    elif fusion == 'max':
-        for target_hw, refined_hw in zip(targets, refined_khw, strict=True):
-            cv2.max(target_hw, refined_hw, dst=target_hw)
-    else:
-        assert fusion == 'add'
-        _add(targets, refined_khw)
+    merge = _MERGE[fusion]
+    for (left, top, right, bottom), refined_hw in zip(
+        boxes_xyxy.tolist(), refined_khw, strict=True
+    ):
+        merge(logit_bytes_hw[top:bottom, left:right], refined_hw)
 
 
-def _add(targets: list[UInt8Array], refined_khw: UInt8Array) -> None:
-    """Add signed steps in unsigned bytes: at each pixel one of the two differences is 0."""
-    rows = refined_khw.reshape(-1, refined_khw.shape[-1])
-    more_khw = np.asarray(cv2.subtract(rows, ZERO)).reshape(refined_khw.shape)
-    less_khw = np.asarray(cv2.subtract(ZERO, rows)).reshape(refined_khw.shape)
-    for target_hw, more_hw, less_hw in zip(targets, more_khw, less_khw, strict=True):
-        cv2.add(target_hw, more_hw, dst=target_hw)
-        cv2.subtract(target_hw, less_hw, dst=target_hw)
+def _paste(target_hw: UInt8Array, refined_hw: UInt8Array) -> None:
+    target_hw[...] = refined_hw
+
+
+def _add(target_hw: UInt8Array, refined_hw: UInt8Array) -> None:
+    cv2.addWeighted(target_hw, 1.0, refined_hw, 1.0, -ZERO, dst=target_hw)
+
+
+def _max(target_hw: UInt8Array, refined_hw: UInt8Array) -> None:
+    np.maximum(target_hw, refined_hw, out=target_hw)
+
+
+_MERGE: dict[str, Callable[[UInt8Array, UInt8Array], None]] = {
+    'paste': _paste,
+    'add': _add,
+    'max': _max,
+}
 
 
 def threshold_mask(

@@ -12,6 +12,8 @@ from stseg_ros.records import UInt8Array
 
 # Weights of red, green and blue in luma.
 _LUMA_RGB = np.array([0.299, 0.587, 0.114])
+# The paper's largest change of brightness and of contrast.
+_LIGHT = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,10 @@ class AugmentConfig:
         flip: probability of a horizontal flip.
         colour: probability of changed brightness, contrast, gamma, saturation and hue.
         degrade: probability of each of blur, noise and JPEG compression.
+        light: probability of brightness and contrast changed by up to a tenth, all that the
+            paper varies of the colours.
+        rotate: probability of a rotation by any angle; for images without an up, as the paper
+            does for its biomedical sets.
     """
 
     zoom_low: float = 0.6
@@ -33,6 +39,8 @@ class AugmentConfig:
     flip: float = 0.5
     colour: float = 0.8
     degrade: float = 0.0
+    light: float = 0.0
+    rotate: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -46,7 +54,7 @@ class AugmentConfig:
             )
         if self.aspect_high < 1:
             raise ConfigError(f'aspect_high is {self.aspect_high}; give 1 or more')
-        for name in ('flip', 'colour', 'degrade'):
+        for name in ('flip', 'colour', 'degrade', 'light', 'rotate'):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give a probability in [0, 1]')
 
@@ -105,6 +113,29 @@ def resize_labels(label_hw: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
     return np.asarray(cv2.resize(label_hw, size_hw[::-1], interpolation=method), np.uint8)
 
 
+def rotate(pixels: UInt8Array, degrees: float, *, labels: bool) -> UInt8Array:
+    """Rotate a view about its centre; corners that nothing is left for are mirrored.
+
+    Args:
+        pixels: (h, w) or (h, w, C).
+        degrees: counterclockwise.
+        labels: whether values must not be mixed.
+
+    Returns:
+        The same shape.
+    """
+    height, width = pixels.shape[:2]
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+    rotated = cv2.warpAffine(
+        pixels,
+        matrix,
+        (width, height),
+        flags=cv2.INTER_NEAREST if labels else cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return np.asarray(rotated, np.uint8)
+
+
 def vary_colours(
     image_hwc: UInt8Array, config: AugmentConfig, rng: np.random.Generator
 ) -> UInt8Array:
@@ -120,6 +151,11 @@ def vary_colours(
     """
     if rng.random() < config.colour:
         image_hwc = _vary_tone(_vary_hue(image_hwc, rng), rng)
+    if config.light and rng.random() < config.light:
+        contrast, brightness = rng.uniform(-_LIGHT, _LIGHT, size=2)
+        level = np.arange(256) * (1 + contrast) + 255 * brightness
+        table = np.clip(np.rint(level), 0, 255).astype(np.uint8)
+        image_hwc = np.asarray(cv2.LUT(image_hwc, table), np.uint8)
     if rng.random() < config.degrade:
         sigma = rng.uniform(0.3, 1.2)
         image_hwc = np.asarray(cv2.GaussianBlur(image_hwc, (0, 0), sigma), np.uint8)

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import torch
 
-from stseg_ros.pipeline.preprocess import to_working_size
+from stseg_ros.logit_bytes import ZERO, resize_logit_bytes
+from stseg_ros.pipeline.preprocess import resize_image
 from stseg_ros.records import UInt8Array
 from stseg_ros.training import augment
 from stseg_ros.training.images import LabelledImage
@@ -27,27 +28,54 @@ class StepBatches:
     """The batch of every step of one stage."""
 
     def __init__(
-        self, *, images: list[LabelledImage], recipe: Recipe, stage: str, seed: int
+        self,
+        *,
+        images: list[LabelledImage],
+        recipe: Recipe,
+        stage: str,
+        seed: int,
+        priors: list[UInt8Array] | None = None,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         """Prepare to draw.
 
         Args:
             images: training images.
             recipe: geometry and augmentation.
-            stage: 'coarse' for views of whole frames, 'refine' for views of single regions.
+            stage: 'coarse' for views of whole frames, 'refine' for views of single regions,
+                'whole' for large parts of frames at the working size.
             seed: fixes every batch.
+            priors: for each image (V, h, w) uint8 coarse logits of the whole frame, one of which
+                becomes the fourth channel of a view, see `stseg_ros.training.priors`; None makes
+                views of three channels.
+            rank: which of the processes that train together this one is, from 0.
+            processes: how many those are. Each draws every `processes`-th view, and together they
+                draw the batch that a single process would.
         """
+        geometry = recipe.geometry
         self._config: StageConfig = recipe.stage(stage)
         self._whole_frame = stage == 'coarse'
         # Shrinking a whole camera image anew for every view would take longer than training on it.
         self._images = (
             [_shrunk(image, recipe) for image in images] if self._whole_frame else images
         )
-        self._view_hw = (
-            recipe.geometry.coarse_hw if self._whole_frame else recipe.geometry.region_hw
+        own_hw = {
+            'coarse': geometry.coarse_hw,
+            'refine': geometry.region_hw,
+            'whole': geometry.working_hw,
+        }
+        self._priors = priors
+        self._prior_drop = recipe.priors.drop
+        self._view_hw = self._config.view_hw or own_hw[stage]
+        # A view spans this share of the frame, before it is varied.
+        scale = geometry.coarse_factor if stage == 'coarse' else 1
+        self._share_hw = (
+            self._view_hw[0] * scale / geometry.working_hw[0],
+            self._view_hw[1] * scale / geometry.working_hw[1],
         )
-        self._grid = (1, 1) if self._whole_frame else recipe.geometry.grid
         self._seed = (seed, len(stage))
+        self._own = range(rank, self._config.batch, processes)
         weights = np.array([image.weight for image in images])
         self._weights = weights / weights.sum()
 
@@ -58,32 +86,63 @@ class StepBatches:
             step: counted from 0.
 
         Returns:
-            (N, h, w, 3) uint8 views and (N, s h, s w) uint8 labels, s being `supervise_at`.
+            (N, h, w, 3 or 4) uint8 views and (N, s h, s w) uint8 labels, s being `supervise_at`
+            and N this process's share of the batch.
         """
         rng = np.random.default_rng((*self._seed, step))
         chosen = rng.choice(len(self._images), size=self._config.batch, p=self._weights)
-        views = [self._view(self._images[index], rng) for index in chosen]
+        # A generator for each view, so that no process draws what others do.
+        rngs = [np.random.default_rng((*self._seed, step, place)) for place in self._own]
+        views = [
+            self._view(int(chosen[place]), rng) for place, rng in zip(self._own, rngs, strict=True)
+        ]
         images_nhwc = np.stack([view for view, _ in views])
         labels_nhw = np.stack([labels for _, labels in views])
         return torch.from_numpy(images_nhwc), torch.from_numpy(labels_nhw)
 
-    def _view(
-        self, image: LabelledImage, rng: np.random.Generator
-    ) -> tuple[UInt8Array, UInt8Array]:
-        config = self._config.augment
+    def _view(self, index: int, rng: np.random.Generator) -> tuple[UInt8Array, UInt8Array]:
+        config, image = self._config.augment, self._images[index]
         frame_hw = image.image_hwc.shape[:2]
-        nominal_hw = (frame_hw[0] / self._grid[0], frame_hw[1] / self._grid[1])
+        nominal_hw = (frame_hw[0] * self._share_hw[0], frame_hw[1] * self._share_hw[1])
         size_hw = augment.random_view_hw(nominal_hw, config, rng)
         origin_yx = self._origin(image, size_hw, rng)
         box_hwc = augment.cut_box(image.image_hwc, origin_yx, size_hw)
         label_box_hw = _cut_labels(image, origin_yx, size_hw)
         scale = self._config.supervise_at
         label_size_hw = (self._view_hw[0] * scale, self._view_hw[1] * scale)
-        view_hwc = to_working_size(box_hwc, self._view_hw)
+        view_hwc = resize_image(box_hwc, self._view_hw)
         labels_hw = augment.resize_labels(label_box_hw, label_size_hw)
+        layers = [view_hwc, labels_hw]
+        if self._priors is not None:
+            layers.append(self._prior(index, origin_yx, size_hw, rng))
         if rng.random() < config.flip:
-            view_hwc, labels_hw = view_hwc[:, ::-1], labels_hw[:, ::-1]
-        return augment.vary_colours(np.ascontiguousarray(view_hwc), config, rng), labels_hw
+            layers = [np.ascontiguousarray(layer[:, ::-1]) for layer in layers]
+        layers[0] = augment.vary_colours(layers[0], config, rng)
+        if config.rotate and rng.random() < config.rotate:
+            degrees = rng.uniform(-180.0, 180.0)
+            layers = [
+                augment.rotate(layer, degrees, labels=place == 1)
+                for place, layer in enumerate(layers)
+            ]
+        view_hwc, labels_hw, *prior = layers
+        return np.dstack([view_hwc, *prior]) if prior else view_hwc, labels_hw
+
+    def _prior(
+        self,
+        index: int,
+        origin_yx: tuple[int, int],
+        size_hw: tuple[int, int],
+        rng: np.random.Generator,
+    ) -> UInt8Array:
+        """Cut what a coarse network says of a view out of one of its maps of the frame."""
+        assert self._priors is not None
+        if rng.random() < self._prior_drop:
+            return np.full(self._view_hw, ZERO, np.uint8)
+        maps_vhw = self._priors[index]
+        height, width = self._images[index].image_hwc.shape[:2]
+        chosen_hw = maps_vhw[rng.integers(len(maps_vhw))]
+        whole_hw = resize_logit_bytes(chosen_hw, (height, width))
+        return resize_logit_bytes(augment.cut_box(whole_hw, origin_yx, size_hw), self._view_hw)
 
     def _origin(
         self, image: LabelledImage, size_hw: tuple[int, int], rng: np.random.Generator

@@ -1,13 +1,11 @@
-"""A training run to a bundle: both networks as ONNX, checked against PyTorch."""
+"""A training run to a bundle: its networks as ONNX, checked against PyTorch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
 
 from stseg_ros.bundle import (
     SCHEMA,
@@ -20,214 +18,135 @@ from stseg_ros.bundle import (
     write_manifest,
 )
 from stseg_ros.config import SegmenterSettings
-from stseg_ros.engines.backends import open_pair
-from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
 from stseg_ros.errors import StsegError
-from stseg_ros.networks.image_network import ImageNetwork
-from stseg_ros.pipeline.preprocess import coarse_batch, region_batch, to_working_size
-from stseg_ros.records import ChannelOrder, Float32Array, UInt8Array, sigmoid
-from stseg_ros.training.export_onnx import as_stored, export_network
-from stseg_ros.training.held_out import grid_boxes
-from stseg_ros.training.recipe import STAGES, Recipe, load_recipe
-from stseg_ros.training.run import RECIPE, read_facts
-from stseg_ros.training.run_files import load_checkpoint
+from stseg_ros.records import UInt8Array
+from stseg_ros.training.export_onnx import HALF_WEIGHTS, export_network
+from stseg_ros.training.export_parity import check_parity, network_inputs
+from stseg_ros.training.export_provenance import ExportedNetwork, describe_provenance
+from stseg_ros.training.recipe import Recipe, load_recipe
+from stseg_ros.training.run_files import checkpoint_path, load_checkpoint
+from stseg_ros.training.run_plan import RECIPE, facts_or_none, read_facts
 
-_METHOD = 'Teixeira e Silva et al., Two-stage Semantic Segmentation in Neural Networks, 2022'
-
-PARITY_BACKENDS = ('onnxruntime', 'openvino')
-
-# An engine must compute what PyTorch computes with the very weights that the file holds, both in
-# float32: the largest difference of a pixel's probability.
-ENGINE_BOUND = 0.001
-# Rounding the weights to FP16 may turn over at most this share of the labels.
-ROUNDING_BOUND = 0.001
+# What the node runs; the baseline is only there to compare with.
+_STAGES = ('coarse', 'refine')
+_BASELINE = 'whole'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkInputs:
-    """Real images as the two networks see them.
-
-    Attributes:
-        coarse: list of (1, h, w, 3) uint8 RGB.
-        refine: list of (K, h, w, 3) uint8 RGB.
-    """
-
-    coarse: list[UInt8Array]
-    refine: list[UInt8Array]
-
-
-def export_run(run_dir: Path, bundle_dir: Path, images_hwc: list[UInt8Array]) -> ModelBundle:
-    """Write the bundle of a run, with default settings and no scores yet.
+def has_whole(run_dir: Path) -> bool:
+    """Say whether a run has trained the whole-frame baseline to its end.
 
     Args:
         run_dir: folder that `stseg train` wrote.
-        bundle_dir: folder to write; made if missing.
+
+    Returns:
+        True if `export_run` exports it.
+
+    Raises:
+        ConfigError: the run's recipe cannot be read.
+    """
+    stages = load_recipe(run_dir / RECIPE).stages
+    return _BASELINE in stages and _BASELINE in facts_or_none(run_dir)
+
+
+def export_run(
+    run_dir: Path,
+    bundle_dir: Path,
+    images_hwc: list[UInt8Array],
+    *,
+    precision: str = HALF_WEIGHTS,
+) -> ModelBundle:
+    """Write the bundle of a run, with default settings and no scores yet.
+
+    The whole-frame baseline is in it where it was trained to its end, see `drop_whole`.
+
+    Args:
+        run_dir: folder that `stseg train` wrote.
+        bundle_dir: folder to write; made if missing, and left as it was if the export fails.
         images_hwc: (H, W, 3) uint8 RGB on which all engines must agree; at least one, real.
+        precision: see `export_onnx.export_network`.
 
     Returns:
         The bundle, verified.
 
     Raises:
-        StsegError: a checkpoint is missing, or an engine disagrees with PyTorch.
+        DataError: a stage is not trained to its end.
+        StsegError: a checkpoint is missing or does not fit the recipe, or an engine disagrees
+            with PyTorch.
     """
     recipe = load_recipe(run_dir / RECIPE)
-    geometry = recipe.geometry
-    models, checkpoints = {}, {}
-    for stage in STAGES:
-        models[stage], checkpoints[stage] = load_checkpoint(run_dir / f'{stage}.pt')
-    bundle_dir.mkdir(parents=True, exist_ok=True)
-    coarse, refine = (bundle_dir / f'{stage}.onnx' for stage in STAGES)
-    export_network(models['coarse'], coarse, geometry.coarse_hw, max_batch=1)
-    export_network(models['refine'], refine, geometry.region_hw, max_batch=geometry.max_regions)
-    parity = check_parity(models, (coarse, refine), network_inputs(images_hwc, geometry))
-    manifest = Manifest(
-        schema=SCHEMA,
-        name=recipe.name,
-        classes=('background', 'vehicle'),
-        geometry=geometry,
-        recommended=SegmenterSettings(regions=recipe.regions, fusion='add'),
-        networks=Networks(
-            coarse=NetworkFile(file=coarse.name, sha256=file_sha256(coarse)),
-            refine=NetworkFile(file=refine.name, sha256=file_sha256(refine)),
-        ),
-        provenance=_provenance(recipe, run_dir, models, checkpoints) | {'parity': parity},
-    )
-    write_manifest(bundle_dir, manifest)
+    stages = (*_STAGES, _BASELINE) if has_whole(run_dir) else _STAGES
+    loaded = {
+        stage: load_checkpoint(checkpoint_path(run_dir, stage, recipe.export)) for stage in stages
+    }
+    run_facts = read_facts(run_dir, stages)
+    models = {stage: model for stage, (model, _) in loaded.items()}
+    if models['refine'].inputs != recipe.geometry.refine_channels:
+        raise StsegError(
+            f'{run_dir}: the refine network takes {models["refine"].inputs} channels, '
+            f'geometry.prior asks for {recipe.geometry.refine_channels}; train that stage again'
+        )
+    inputs = network_inputs(models, images_hwc, recipe.geometry)
+    bundle_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix='.export_', dir=bundle_dir.parent) as folder:
+        networks = {}
+        for stage, (model, facts) in loaded.items():
+            path = Path(folder) / f'{stage}.onnx'
+            size_hw, max_batch = _input_of(stage, recipe.geometry)
+            export_network(model, path, size_hw, max_batch=max_batch, precision=precision)
+            parity = check_parity(model, path, inputs[stage], precision)
+            networks[stage] = ExportedNetwork(model=model, facts=facts, path=path, parity=parity)
+        provenance = describe_provenance(recipe, run_facts, networks, precision)
+        files = _move({stage: network.path for stage, network in networks.items()}, bundle_dir)
+    write_manifest(bundle_dir, _manifest(recipe, files, provenance))
     return ModelBundle.read(bundle_dir)
 
 
-def network_inputs(images_hwc: list[UInt8Array], geometry: Geometry) -> NetworkInputs:
-    """Turn images into network inputs as the pipeline does.
+def drop_whole(bundle: ModelBundle) -> ModelBundle:
+    """Take the whole-frame baseline out of a bundle; what is said of it stays.
 
     Args:
-        images_hwc: (H, W, 3) uint8 RGB of any size.
-        geometry: the bundle's sizes.
+        bundle: one that has it.
 
     Returns:
-        One coarse input and one batch of all regions for each image.
+        The bundle without it.
     """
-    working = [to_working_size(image_hwc, geometry.working_hw) for image_hwc in images_hwc]
-    boxes_xyxy = grid_boxes(geometry)
-    return NetworkInputs(
-        coarse=[
-            coarse_batch(image, ChannelOrder.RGB, geometry.coarse_factor) for image in working
-        ],
-        refine=[
-            region_batch(image, ChannelOrder.RGB, boxes_xyxy)[: geometry.max_regions]
-            for image in working
-        ],
+    path = bundle.whole_path
+    assert path is not None
+    networks = dataclasses.replace(bundle.manifest.networks, whole=None)
+    write_manifest(bundle.root, dataclasses.replace(bundle.manifest, networks=networks))
+    path.unlink()
+    return ModelBundle.read(bundle.root)
+
+
+def _input_of(stage: str, geometry: Geometry) -> tuple[tuple[int, int], int]:
+    """Return height and width of a network's input, and its largest batch."""
+    if stage == 'refine':
+        return geometry.region_hw, geometry.max_regions
+    return (geometry.working_hw if stage == _BASELINE else geometry.coarse_hw), 1
+
+
+def _move(paths: Mapping[str, Path], bundle_dir: Path) -> dict[str, NetworkFile]:
+    """Put the networks where they belong, in place of those of an earlier export."""
+    bundle_dir.mkdir(exist_ok=True)
+    (bundle_dir / f'{_BASELINE}.onnx').unlink(missing_ok=True)
+    files = {}
+    for stage, path in paths.items():
+        target = path.replace(bundle_dir / path.name)
+        files[stage] = NetworkFile(file=target.name, sha256=file_sha256(target))
+    return files
+
+
+def _manifest(
+    recipe: Recipe, files: Mapping[str, NetworkFile], provenance: dict[str, object]
+) -> Manifest:
+    # A refine network that sees the coarse logits has taken them into account already.
+    fusion = 'paste' if recipe.geometry.prior else 'add'
+    return Manifest(
+        schema=SCHEMA,
+        name=recipe.name,
+        classes=('background', 'vehicle'),
+        geometry=recipe.geometry,
+        recommended=SegmenterSettings(regions=recipe.regions, fusion=fusion),
+        networks=Networks(**files),
+        provenance=provenance,
     )
-
-
-def check_parity(
-    models: dict[str, ImageNetwork], paths: tuple[Path, Path], inputs: NetworkInputs
-) -> dict[str, dict[str, float]]:
-    """Compare the engines with PyTorch, and the stored weights with the trained ones.
-
-    Args:
-        models: the trained networks by stage.
-        paths: the ONNX files of coarse and refine.
-        inputs: real images.
-
-    Returns:
-        By stage: the largest difference of a probability for each backend, and under
-        'labels_changed_by_fp16' the share of pixels that FP16 weights label differently.
-
-    Raises:
-        StsegError: a figure is beyond `ENGINE_BOUND` or `ROUNDING_BOUND`.
-        EngineError: a backend is not installed, or does not take the network.
-    """
-    batches = {'coarse': inputs.coarse, 'refine': inputs.refine}
-    options = EngineOptions(precision='float32', max_batch=max(map(len, inputs.refine)))
-    stored = {
-        stage: [torch_logits(as_stored(models[stage]), batch) for batch in batches[stage]]
-        for stage in STAGES
-    }
-    parity: dict[str, dict[str, float]] = {stage: {} for stage in STAGES}
-    for backend in PARITY_BACKENDS:
-        pair = open_pair(*paths, backend=backend, options=options)
-        for stage, engine in zip(STAGES, (pair.coarse, pair.refine), strict=True):
-            parity[stage][backend] = _engine_difference(engine, batches[stage], stored[stage])
-        pair.close()
-    for stage in STAGES:
-        trained = [torch_logits(models[stage], batch) for batch in batches[stage]]
-        parity[stage]['labels_changed_by_fp16'] = _labels_changed(trained, stored[stage])
-    return parity
-
-
-def _engine_difference(
-    engine: InferenceEngine, batches: list[UInt8Array], expected: list[Float32Array]
-) -> float:
-    differences = [
-        np.abs(sigmoid(engine.infer(batch)) - sigmoid(logits_nhw)).max()
-        for batch, logits_nhw in zip(batches, expected, strict=True)
-    ]
-    worst = float(max(differences))
-    if worst > ENGINE_BOUND:
-        raise StsegError(
-            f'{engine.backend} differs from PyTorch by {worst:.4f} in probability, beyond the '
-            f'bound of {ENGINE_BOUND}; export with other versions of torch, onnxscript or '
-            f'{engine.backend}'
-        )
-    return round(worst, 7)
-
-
-def _labels_changed(trained: list[Float32Array], stored: list[Float32Array]) -> float:
-    changed = [
-        ((before > 0) != (after > 0)).mean() for before, after in zip(trained, stored, strict=True)
-    ]
-    share = float(np.mean(changed))
-    if share > ROUNDING_BOUND:
-        raise StsegError(
-            f'rounding the weights to FP16 changes {share:.2%} of the labels, beyond the bound of '
-            f'{ROUNDING_BOUND:.2%}; train with more weight decay or a lower learning rate'
-        )
-    return round(share, 7)
-
-
-@torch.no_grad()
-def torch_logits(model: ImageNetwork, batch_nhwc: UInt8Array) -> Float32Array:
-    """Run a network in PyTorch, in float32.
-
-    Args:
-        model: the network, in evaluation mode.
-        batch_nhwc: (N, h, w, 3) uint8 RGB.
-
-    Returns:
-        (N, h, w) float32 logits.
-    """
-    return np.asarray(model(torch.from_numpy(batch_nhwc)).numpy(), np.float32)
-
-
-def _provenance(
-    recipe: Recipe,
-    run_dir: Path,
-    models: dict[str, ImageNetwork],
-    checkpoints: dict[str, dict[str, Any]],
-) -> dict[str, Any]:
-    facts = read_facts(run_dir)
-    networks = {}
-    for stage in STAGES:
-        network = recipe.stage(stage).network
-        networks[stage] = {
-            'architecture': 'paper_unet',
-            'width': network.width,
-            'norm': network.norm,
-            'parameters': sum(weight.numel() for weight in models[stage].parameters()),
-            'loss': recipe.stage(stage).loss,
-            'batch': recipe.stage(stage).batch,
-            'held_out_dice_alone': round(checkpoints[stage]['dev_dice'], 4),
-            **{key: value for key, value in facts[stage].items() if key != 'images'},
-        }
-    return {
-        'method': _METHOD,
-        'sources': [
-            {
-                'dataset': source.dataset,
-                'images': facts['refine']['images'][source.dataset],
-                'weight': source.weight,
-            }
-            for source in recipe.sources
-        ],
-        'networks': networks,
-    }

@@ -11,13 +11,7 @@ import torch
 from stseg_ros.bundle import Geometry
 from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels
 from stseg_ros.networks.image_network import ImageNetwork
-from stseg_ros.pipeline.fuse import merge_regions
-from stseg_ros.pipeline.preprocess import (
-    coarse_batch,
-    region_batch,
-    to_working_size,
-    upsample_logits,
-)
+from stseg_ros.pipeline.preprocess import FrameSampler
 from stseg_ros.records import ChannelOrder, Float32Array, Int32Array, UInt8Array
 from stseg_ros.training.augment import resize_labels
 from stseg_ros.training.images import LabelledImage
@@ -32,13 +26,13 @@ _TRUTH_RGB = (60, 255, 60)
 def score_held_out(
     model: ImageNetwork, images: list[LabelledImage], recipe: Recipe, stage: str
 ) -> PixelCounts:
-    """Score one network alone, at the working size and threshold 0.5.
+    """Score one network alone, at the images' own size and threshold 0.5.
 
     Args:
         model: the network; left in evaluation mode.
         images: held-out images.
         recipe: geometry.
-        stage: 'coarse' enlarges its logits, 'refine' segments every region.
+        stage: see `frame_logits`.
 
     Returns:
         Counts pooled over the images.
@@ -46,12 +40,12 @@ def score_held_out(
     counts = PixelCounts()
     for image in images:
         logits_hw = frame_logits(model, image.image_hwc, recipe, stage)
-        truth_hw = resize_labels(image.vehicle_hw, recipe.geometry.working_hw)
-        counts += count_pixels(logits_hw > 0, truth_hw)
+        height, width = image.image_hwc.shape[:2]
+        mask_hw = cv2.resize(logits_hw, (width, height)) > 0
+        counts += count_pixels(mask_hw, resize_labels(image.vehicle_hw, (height, width)))
     return counts
 
 
-@torch.no_grad()
 def frame_logits(
     model: ImageNetwork, image_hwc: UInt8Array, recipe: Recipe, stage: str
 ) -> Float32Array:
@@ -61,24 +55,36 @@ def frame_logits(
         model: the network; left in evaluation mode.
         image_hwc: (H, W, 3) uint8 RGB of any size.
         recipe: geometry.
-        stage: 'coarse' enlarges its logits, 'refine' segments every region.
+        stage: 'coarse' enlarges its logits, 'refine' segments every region, 'whole' takes the
+            frame for one region.
 
     Returns:
         (h, w) float32 logits at the working size.
     """
     model.eval()
     geometry = recipe.geometry
-    working_hwc = to_working_size(image_hwc, geometry.working_hw)
+    sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
     if stage == 'coarse':
-        batch = coarse_batch(working_hwc, ChannelOrder.RGB, geometry.coarse_factor)
-        logits_hw = model(torch.from_numpy(batch))[0].numpy()
-        return upsample_logits(logits_hw, geometry.working_hw)
-    boxes_xyxy = grid_boxes(geometry)
-    batch = region_batch(working_hwc, ChannelOrder.RGB, boxes_xyxy)
+        batch = sampler.coarse(image_hwc, ChannelOrder.RGB)
+        enlarged = cv2.resize(_run(model, batch)[0], geometry.working_hw[::-1])
+        return np.asarray(enlarged, np.float32)
+    height, width = geometry.working_hw
+    whole_xyxy = np.array([(0, 0, width, height)], np.int32)
+    boxes_xyxy = whole_xyxy if stage == 'whole' else grid_boxes(geometry)
+    batch = sampler.regions(image_hwc, ChannelOrder.RGB, boxes_xyxy)
     logits_hw = np.empty(geometry.working_hw, np.float32)
-    refined_khw = model(torch.from_numpy(batch)).numpy()
-    merge_regions(logits_hw, boxes_xyxy, refined_khw, 'paste')
+    for box_xyxy, refined_hw in zip(boxes_xyxy, _run(model, batch), strict=True):
+        left, top, right, bottom = box_xyxy
+        logits_hw[top:bottom, left:right] = refined_hw
     return logits_hw
+
+
+@torch.no_grad()
+def _run(model: ImageNetwork, batch_nhwc: UInt8Array) -> Float32Array:
+    # A network without weights, as tests have, runs on the CPU.
+    device = next((weight.device for weight in model.parameters()), torch.device('cpu'))
+    logits_nhw = model(torch.from_numpy(batch_nhwc).to(device))
+    return np.asarray(logits_nhw.cpu().numpy(), np.float32)
 
 
 def grid_boxes(geometry: Geometry) -> Int32Array:
@@ -106,7 +112,7 @@ def draw_preview(
         model: the network; left in evaluation mode.
         images: held-out images; at most eight, evenly spread, are drawn.
         recipe: geometry.
-        stage: 'coarse' or 'refine'.
+        stage: see `frame_logits`.
         path: the PNG file.
     """
     if not images:

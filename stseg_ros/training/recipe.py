@@ -9,48 +9,66 @@ from pathlib import Path
 import yaml
 
 from stseg_ros.bundle import Geometry
+from stseg_ros.datasets.splits import SplitRules
+from stseg_ros.datasets.vehicle_datasets import FolderFiles
 from stseg_ros.errors import ConfigError
-from stseg_ros.networks.paper_unet import PaperUNetConfig
+from stseg_ros.networks.architectures import NetworkConfig
 from stseg_ros.strict_yaml import build_record, read_mapping
 from stseg_ros.training.augment import AugmentConfig
 from stseg_ros.training.losses import LOSSES
 
-STAGES = ('coarse', 'refine')
+STAGES = ('coarse', 'refine', 'whole')
+SCHEDULES = ('cosine', 'constant')
+OPTIMIZERS = ('adamw', 'adam')
+EXPORTS = ('last', 'best')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceConfig:
-    """One source of training images.
+class SourceConfig(SplitRules):
+    """One source of training images, and which of them are kept from training.
 
     Attributes:
-        dataset: a data set of `stseg_ros.datasets.vehicle_datasets`, found in the folder of that
-            name; or 'synthetic', which is rendered when training starts.
+        dataset: a data set of `stseg_ros.datasets.vehicle_datasets`; or 'synthetic', which is
+            rendered when training starts.
+        folder: folder of the data set below the data root; empty takes the data set's name.
         weight: share of the training crops, relative to the other sources.
-        split: split of the data set; not used by 'synthetic'.
-        dev: file name patterns of the images held out for choosing thresholds.
+        split: split of the data set; None takes its first, which is 'train', or 'all' of plain
+            folders. Not used by 'synthetic'.
+        files: where 'folders' has its images and masks; None takes images/ and masks/.
         scenes: number of synthetic training scenes.
         dev_scenes: number of synthetic scenes held out.
         size_hw: size of a synthetic scene.
     """
 
     dataset: str
+    folder: str = ''
     weight: float = 1.0
-    split: str = 'train'
-    dev: tuple[str, ...] = ()
+    split: str | None = None
+    files: FolderFiles | None = None
     scenes: int = 0
     dev_scenes: int = 0
     size_hw: tuple[int, int] = (720, 1280)
+
+    @property
+    def name(self) -> str:
+        """What reports call the source: its folder."""
+        return self.folder or self.dataset
 
     def __post_init__(self) -> None:
         """Check the values.
 
         Raises:
-            ConfigError: the weight is negative, or a synthetic source has no scenes.
+            ConfigError: the weight is negative, the split rules contradict each other, a
+                synthetic source has no scenes, or a data set with places of its own is given
+                others.
         """
+        self.check()
         if self.weight < 0:
             raise ConfigError(f'weight of {self.dataset} is {self.weight}; give 0 or more')
         if self.dataset == 'synthetic' and self.scenes < 1:
             raise ConfigError('the synthetic source has no scenes; give scenes: 1 or more')
+        if self.files is not None and self.dataset != 'folders':
+            raise ConfigError(f"{self.dataset} has places of its own; files is for 'folders'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,51 +76,119 @@ class StageConfig:
     """How one network is trained.
 
     Attributes:
-        network: size of the network.
+        network: which network, and its size.
         augment: how training views are varied.
+        start_from: an earlier stage whose weights this one starts from, of the same network; empty
+            for random weights.
         loss: key of `stseg_ros.training.losses.LOSSES`.
-        steps: optimiser steps.
-        batch: images per step.
-        learning_rate: the highest, after warm-up; it then falls to 0 along a cosine.
-        warmup_steps: steps over which the learning rate rises from 0.
-        weight_decay: of AdamW.
-        clip_norm: largest gradient norm.
+        steps: optimiser steps; or give `epochs`.
+        epochs: as many steps as it takes to draw as many views as there are training images, this
+            many times.
+        batch: images per step, over all processes.
+        optimizer: 'adamw', or 'adam' as in the paper.
+        schedule: after warm-up the learning rate falls to 0 along a cosine, or stays ('constant').
+        learning_rate: the highest, after warm-up.
+        warmup_steps: steps over which the learning rate rises from 0; 0 for none.
+        weight_decay: of the optimiser; the paper has none.
+        clip_norm: largest gradient norm; 0 leaves gradients as they are.
+        ema: decay per step of the average of the weights, which is then what is scored and saved;
+            0 keeps the weights themselves.
         supervise_at: the logits are enlarged this many times before the loss is taken.
-        near_vehicles: share of the refine crops placed near vehicles, the rest anywhere.
+        near_vehicles: share of the crops placed near vehicles, the rest anywhere; not for coarse.
+        view_hw: size of a training view in the network's input pixels; None takes the input's own
+            size.
         dev_every: steps between two scores on the held-out images.
+        save_every: steps between two states that a killed training resumes from.
     """
 
-    network: PaperUNetConfig
+    network: NetworkConfig
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    start_from: str = ''
     loss: str = 'bce_dice'
-    steps: int = 1000
+    steps: int = 0
+    epochs: int = 0
     batch: int = 32
+    optimizer: str = 'adamw'
+    schedule: str = 'cosine'
     learning_rate: float = 1e-3
     warmup_steps: int = 200
     weight_decay: float = 1e-2
     clip_norm: float = 1.0
+    ema: float = 0.0
     supervise_at: int = 1
     near_vehicles: float = 0.5
+    view_hw: tuple[int, int] | None = None
     dev_every: int = 1000
+    save_every: int = 500
 
     def __post_init__(self) -> None:
         """Check the values.
 
         Raises:
-            ConfigError: a count is below 1, a share is outside [0, 1], or the loss is unknown.
+            ConfigError: a count is below 1, a share is outside [0, 1], or a name is unknown.
         """
-        for name in ('steps', 'batch', 'supervise_at', 'dev_every'):
+        if (self.steps > 0) == (self.epochs > 0) or min(self.steps, self.epochs) < 0:
+            raise ConfigError(
+                f'steps is {self.steps} and epochs is {self.epochs}; give one of them, 1 or more'
+            )
+        for name in ('batch', 'supervise_at', 'dev_every', 'save_every'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give 1 or more')
         if not 0 <= self.near_vehicles <= 1:
             raise ConfigError(f'near_vehicles is {self.near_vehicles}; give a share in [0, 1]')
-        if self.loss not in LOSSES:
-            raise ConfigError(f"unknown loss '{self.loss}'; give one of {', '.join(LOSSES)}")
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f'ema is {self.ema}; give a decay in [0, 1), 0 for none')
+        for name in ('learning_rate', 'warmup_steps', 'weight_decay', 'clip_norm'):
+            if getattr(self, name) < 0:
+                raise ConfigError(f'{name} is {getattr(self, name)}; give 0 or more')
+        for name, known in (
+            ('loss', tuple(LOSSES)),
+            ('optimizer', OPTIMIZERS),
+            ('schedule', SCHEDULES),
+        ):
+            check_name(name, getattr(self, name), known)
+        if self.start_from:
+            check_name('start_from', self.start_from, STAGES[:-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriorConfig:
+    """How the refine network learns to use what the coarse network says (`geometry.prior`).
+
+    Of images it was trained on, a coarse network is too right: a refine network would learn to
+    copy it. So other coarse networks, each trained without the part of the images that it speaks
+    of, stand in for it.
+
+    Attributes:
+        folds: parts of the images, and networks.
+        steps: optimiser steps of each of these networks.
+        variants: colour variations of each image that it is asked about.
+        drop: share of the views whose prior is left open.
+    """
+
+    folds: int = 2
+    steps: int = 1000
+    variants: int = 6
+    drop: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: a count is too small, or the share is outside [0, 1].
+        """
+        if self.folds < 2 or self.steps < 1 or self.variants < 1:
+            raise ConfigError(
+                f'priors: folds {self.folds}, steps {self.steps}, variants {self.variants}; '
+                'give at least 2 folds, 1 step and 1 variant'
+            )
+        if not 0 <= self.drop <= 1:
+            raise ConfigError(f'priors: drop is {self.drop}; give a share in [0, 1]')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A whole training run: geometry, data and both stages.
+    """A whole training run: geometry, data and stages.
 
     Attributes:
         name: name of the bundle that comes of it.
@@ -111,6 +197,11 @@ class Recipe:
         sources: where the images come from.
         coarse: the network on the whole frame.
         refine: the network on single regions.
+        whole: the baseline of one stage, a network on the whole frame at the working size; None
+            for a recipe without.
+        priors: how the refine network learns to use the coarse one's logits; used only where
+            `geometry.prior` is true.
+        export: which weights go into the bundle: the 'last', or the 'best' on the held-out images.
     """
 
     name: str
@@ -119,13 +210,22 @@ class Recipe:
     sources: tuple[SourceConfig, ...]
     coarse: StageConfig
     refine: StageConfig
+    whole: StageConfig | None = None
+    priors: PriorConfig = field(default_factory=PriorConfig)
+    export: str = 'last'
 
     def __post_init__(self) -> None:
         """Check that there is something to train on, and that the regions fit.
 
         Raises:
-            ConfigError: there are no sources, all weights are 0, or there are too many regions.
+            ConfigError: there are no sources, all weights are 0, there are too many regions, or
+                `export` is unknown.
         """
+        check_name('export', self.export, EXPORTS)
+        for stage in self.stages:
+            first = self.stage(stage).start_from
+            if first and STAGES.index(first) >= STAGES.index(stage):
+                raise ConfigError(f'{stage} cannot start from {first}, which is trained later')
         if not 0 <= self.regions <= self.geometry.max_regions:
             raise ConfigError(
                 f'regions is {self.regions}; give 0 to max_regions, {self.geometry.max_regions}'
@@ -133,16 +233,45 @@ class Recipe:
         if sum(source.weight for source in self.sources) <= 0:
             raise ConfigError('sources: none has a weight above 0; name at least one data set')
 
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the stages that this recipe trains, in order."""
+        return tuple(name for name in STAGES if getattr(self, name) is not None)
+
     def stage(self, name: str) -> StageConfig:
         """Return the settings of one stage.
 
         Args:
-            name: 'coarse' or 'refine'.
+            name: one of `STAGES`.
 
         Returns:
             Its settings.
+
+        Raises:
+            ConfigError: the recipe has no such stage.
         """
-        return self.coarse if name == 'coarse' else self.refine
+        if name not in self.stages:
+            raise ConfigError(
+                f"recipe {self.name} has no stage '{name}', only {', '.join(self.stages)}; "
+                f'add a section {name}: to it'
+            )
+        config: StageConfig = getattr(self, name)
+        return config
+
+
+def check_name(setting: str, name: str, known: tuple[str, ...]) -> None:
+    """Check that a setting names something that there is.
+
+    Args:
+        setting: the setting's key.
+        name: its value.
+        known: the values that there are.
+
+    Raises:
+        ConfigError: the value is none of them.
+    """
+    if name not in known:
+        raise ConfigError(f"unknown {setting} '{name}'; give one of {', '.join(known)}")
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -28,3 +28,16 @@ def require_training_libraries() -> None:
             f'training and export need {", ".join(missing)}; install with '
             f'`pip install {" ".join(missing)}`'
         )
+
+
+def require_tensorboard() -> None:
+    """Check that TensorBoard is installed, which is needed only where it is asked for.
+
+    Raises:
+        StsegError: it is missing; the message has the command that installs it.
+    """
+    if find_spec('tensorboard') is None:
+        raise StsegError(
+            '--tensorboard needs TensorBoard; install with `pip install tensorboard`, or leave it '
+            'out: RUN/log.csv and RUN/curves.png have the same'
+        )

@@ -1,10 +1,8 @@
-"""A training run: recipe and data in, a folder with weights, log and previews out."""
+"""A training run: recipe and data in, a folder with weights, logs and pictures out."""
 
 from __future__ import annotations
 
 import dataclasses
-import platform
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +11,16 @@ from typing import Any
 import torch
 import yaml
 
-from stseg_ros.errors import ConfigError, DataError
+from stseg_ros.errors import ConfigError
+from stseg_ros.training.environment import describe_environment
 from stseg_ros.training.images import LabelledImage, load_images
-from stseg_ros.training.recipe import STAGES, Recipe, load_recipe, save_recipe
-from stseg_ros.training.trainer import StageJob, TrainedStage, has_fast_bfloat16, train_stage
-
-RECIPE = 'recipe.yaml'
-FACTS = 'run.yaml'
+from stseg_ros.training.processes import Processes, join_processes
+from stseg_ros.training.recipe import Recipe, load_recipe, save_recipe
+from stseg_ros.training.run_plan import FACTS, RECIPE, RunPlan, facts_or_none, plan_run
+from stseg_ros.training.run_state import state_path
+from stseg_ros.training.stage_job import StageJob, TrainedStage
+from stseg_ros.training.stop_request import StopRequest, catch_stop_requests
+from stseg_ros.training.trainer import train_stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,107 +31,167 @@ class RunRequest:
         recipe_path: the YAML file.
         data_root: folder with one folder per data set.
         run_dir: where to write; made if missing.
-        stages: 'coarse', 'refine' or both, in order.
+        stages: which of the recipe's stages; none for all of them.
         steps: optimiser steps of each stage instead of the recipe's; None keeps those.
         seed: fixes weights and batches.
         threads: CPU threads of PyTorch; 0 leaves its default.
+        device: see `choose_arithmetic`.
+        resume: go on with what the folder holds.
+        tensorboard: log for TensorBoard too.
     """
 
     recipe_path: Path
     data_root: Path
     run_dir: Path
-    stages: tuple[str, ...] = STAGES
+    stages: tuple[str, ...] = ()
     steps: int | None = None
     seed: int = 0
     threads: int = 0
+    device: str = 'auto'
+    resume: bool = False
+    tensorboard: bool = False
 
 
-def train_run(request: RunRequest) -> dict[str, TrainedStage]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What came of it.
+
+    Attributes:
+        trained: by name the stages that were trained now; the last one may be unfinished.
+        finished_before: stages that were asked for and had been trained earlier.
+        stopped_by: the signal that ended the run early; 0 for none.
+        first: whether this process is the one that writes, of those that train together.
+    """
+
+    trained: dict[str, TrainedStage]
+    finished_before: tuple[str, ...]
+    stopped_by: int
+    first: bool
+
+
+def train_run(request: RunRequest) -> RunResult:
     """Train the stages asked for.
 
     Args:
         request: recipe, data and where to write.
 
     Returns:
-        The result of each stage by its name.
+        The result of each stage.
 
     Raises:
-        ConfigError: the recipe is wrong, or the steps are.
+        ConfigError: recipe, steps or device are wrong, or do not fit what the folder holds.
         DataError: a data set is missing or incomplete.
-        StsegError: training diverged.
+        StsegError: training diverged, or the state of the run cannot be read.
     """
-    recipe = _with_steps(load_recipe(request.recipe_path), request.steps)
+    recipe = load_recipe(request.recipe_path)
+    stages = _ordered(recipe, request.stages)
+    recipe = _with_steps(recipe, stages, request.steps)
     if request.threads:
         torch.set_num_threads(request.threads)
-    train = load_images(recipe, request.data_root, held_out=False)
-    dev = load_images(recipe, request.data_root, held_out=True)
-    request.run_dir.mkdir(parents=True, exist_ok=True)
-    save_recipe(recipe, request.run_dir / RECIPE)
-    results = {}
-    for stage in request.stages:
-        started = time.monotonic()
+    with join_processes(request.device) as processes:
+        plan = plan_run(recipe, stages, request.run_dir, resume=request.resume, seed=request.seed)
+        train = load_images(recipe, request.data_root, held_out=False)
+        dev = load_images(recipe, request.data_root, held_out=True)
+        # No process may find what the first one is about to write.
+        processes.wait()
+        if processes.first:
+            request.run_dir.mkdir(parents=True, exist_ok=True)
+            save_recipe(plan.recipe, request.run_dir / RECIPE)
+        processes.wait()
+        with catch_stop_requests() as stop:
+            trained = _train_stages(request, plan, (train, dev), processes, stop)
+        finished = all(stage.finished for stage in trained.values())
+        return RunResult(
+            trained=trained,
+            finished_before=plan.finished,
+            stopped_by=0 if finished else stop.signal_number,
+            first=processes.first,
+        )
+
+
+def _train_stages(
+    request: RunRequest,
+    plan: RunPlan,
+    images: tuple[list[LabelledImage], list[LabelledImage]],
+    processes: Processes,
+    stop: StopRequest,
+) -> dict[str, TrainedStage]:
+    train, dev = images
+    environment = describe_environment(processes)
+    trained = {}
+    for stage in (*plan.resumed, *plan.fresh):
         job = StageJob(
-            recipe=recipe,
+            recipe=_with_epochs_as_steps(plan.recipe, stage, len(train)),
             stage=stage,
             train=train,
             dev=dev,
             run_dir=request.run_dir,
             seed=request.seed,
+            resume=stage in plan.resumed,
+            tensorboard=request.tensorboard,
         )
-        results[stage] = train_stage(job)
-        minutes = round((time.monotonic() - started) / 60.0, 1)
-        facts = {'steps': recipe.stage(stage).steps, 'minutes': minutes, 'images': _count(train)}
-        _note_facts(request, stage, facts)
-    return results
+        if processes.first:
+            _note(request, f'environment_{stage}', environment)
+        trained[stage] = train_stage(job, processes, stop)
+        if not trained[stage].finished:
+            break
+        if processes.first:
+            _note(request, stage, _facts(job, trained[stage], processes))
+            state_path(request.run_dir, stage).unlink(missing_ok=True)
+    return trained
 
 
-def read_facts(run_dir: Path) -> dict[str, Any]:
-    """Read what a run noted about itself.
-
-    Args:
-        run_dir: folder of the run.
-
-    Returns:
-        `data_root`, and for each stage its seed, steps, minutes, images by data set and versions.
-
-    Raises:
-        DataError: the folder holds no finished run.
-    """
-    path = run_dir / FACTS
-    if not path.is_file():
-        raise DataError(
-            f'{run_dir} holds no finished training run (no {FACTS}); run `stseg train`'
-        )
-    facts: dict[str, Any] = yaml.safe_load(path.read_text(encoding='utf-8'))
-    return facts
-
-
-def _count(images: list[LabelledImage]) -> dict[str, int]:
-    return dict(Counter(image.dataset for image in images))
-
-
-def _note_facts(request: RunRequest, stage: str, facts: dict[str, Any]) -> None:
-    path = request.run_dir / FACTS
-    content = read_facts(request.run_dir) if path.is_file() else {}
-    content['data_root'] = str(request.data_root.resolve())
-    content[stage] = {
-        'seed': request.seed,
-        **facts,
-        'torch': str(torch.__version__),
-        'python': platform.python_version(),
+def _facts(job: StageJob, trained: TrainedStage, processes: Processes) -> dict[str, Any]:
+    """Collect what a finished stage is known by, from then on."""
+    config = job.config
+    return {
+        'seed': job.seed,
+        'steps': config.steps,
+        'minutes': round(trained.seconds / 60.0, 1),
+        'images_per_s': round(config.steps * config.batch / trained.seconds, 1),
+        'waiting_for_data': round(trained.waiting_share, 4),
+        'images': dict(Counter(image.dataset for image in job.train)),
+        'held_out_images': dict(Counter(image.dataset for image in job.dev)),
+        'arithmetic': str(processes.arithmetic),
+        'processes': processes.count,
         'threads': torch.get_num_threads(),
-        'arithmetic': 'bfloat16 mixed' if has_fast_bfloat16() else 'float32',
+        'torch': str(torch.__version__),
     }
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
 
 
-def _with_steps(recipe: Recipe, steps: int | None) -> Recipe:
+def _note(request: RunRequest, name: str, values: dict[str, Any]) -> None:
+    """Add a section to the run's facts, whole or not at all."""
+    path = request.run_dir / FACTS
+    content = facts_or_none(request.run_dir)
+    content['data_root'] = str(request.data_root.resolve())
+    content[name] = values
+    part = path.with_suffix('.part')
+    part.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    part.replace(path)
+
+
+def _ordered(recipe: Recipe, stages: tuple[str, ...]) -> tuple[str, ...]:
+    """Bring stages into the recipe's order; it raises if one is not in it."""
+    for stage in stages:
+        recipe.stage(stage)
+    return tuple(stage for stage in recipe.stages if stage in (stages or recipe.stages))
+
+
+def _with_steps(recipe: Recipe, stages: tuple[str, ...], steps: int | None) -> Recipe:
     if steps is None:
         return recipe
     if steps < 1:
         raise ConfigError(f'--steps is {steps}; give 1 or more')
-    return dataclasses.replace(
-        recipe,
-        coarse=dataclasses.replace(recipe.coarse, steps=steps),
-        refine=dataclasses.replace(recipe.refine, steps=steps),
-    )
+    changed: dict[str, Any] = {
+        stage: dataclasses.replace(recipe.stage(stage), steps=steps, epochs=0) for stage in stages
+    }
+    return dataclasses.replace(recipe, **changed)
+
+
+def _with_epochs_as_steps(recipe: Recipe, stage: str, images: int) -> Recipe:
+    config = recipe.stage(stage)
+    if not config.epochs:
+        return recipe
+    steps = config.epochs * -(-images // config.batch)
+    changed: dict[str, Any] = {stage: dataclasses.replace(config, steps=steps, epochs=0)}
+    return dataclasses.replace(recipe, **changed)

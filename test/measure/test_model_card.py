@@ -93,7 +93,7 @@ def test_card_states_what_was_kept_from_training() -> None:
 
 def test_card_states_precision_and_its_bounds() -> None:
     card = model_card(manifest(('camvid',)))
-    assert 'store them as FP16 and compute in float32' in card
+    assert 'store the weights as FP16 and compute in float32' in card
     assert 'with the same weights, at most 0.001, and the labels' in card
     assert 'at most 0.2%' in card
     assert '| network | onnxruntime | openvino | labels changed |' in card

@@ -77,11 +77,11 @@ def test_no_verdict_without_a_baseline(documents: dict[int, dict[str, Any]]) -> 
 def test_the_frontier_has_a_panel_for_each_set(
     documents: dict[int, dict[str, Any]], tmp_path: Path
 ) -> None:
-    pytest.importorskip('matplotlib')
     table = seed_table('a set', documents)
     widths = []
     for count in (1, 2):
         path = tmp_path / f'{count}.png'
         draw_frontier([table] * count, path)
         widths.append(cv2.imread(str(path)).shape[1])
-    assert widths[1] == 2 * widths[0]
+    # Inches times dots are rounded.
+    assert abs(widths[1] - 2 * widths[0]) <= 2

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    from stseg_ros.training.processes import Processes
 
 RECIPE = """\
 name: tiny
@@ -29,6 +33,30 @@ refine:
   warmup_steps: 5
   dev_every: 100
 """
+
+WHOLE = """\
+whole:
+  network: {width: 8, norm: batch}
+  view_hw: [64, 128]
+  steps: 60
+  batch: 8
+  optimizer: adam
+  schedule: constant
+  learning_rate: 1.0e-2
+  warmup_steps: 0
+  weight_decay: 0.0
+  ema: 0.9
+  dev_every: 20
+export: best
+"""
+
+
+def alone() -> Processes:
+    """Return the place of a process that trains by itself, on the CPU."""
+    from stseg_ros.training.arithmetic import choose_arithmetic
+    from stseg_ros.training.processes import Processes
+
+    return Processes(rank=0, count=1, arithmetic=choose_arithmetic('cpu'))
 
 
 def write_recipe(folder: Path, text: str = RECIPE) -> Path:

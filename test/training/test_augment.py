@@ -9,6 +9,7 @@ from stseg_ros.training.augment import (
     cut_box,
     random_view_hw,
     resize_labels,
+    rotate,
     vary_colours,
 )
 
@@ -71,6 +72,35 @@ def test_degrading_changes_the_image_and_nothing_else_does() -> None:
     degraded = vary_colours(image_hwc, AugmentConfig(colour=0.0, degrade=1.0), rng)
     assert not np.array_equal(degraded, image_hwc)
     assert degraded.std() < image_hwc.std()
+
+
+def test_light_is_brightness_and_contrast_within_a_tenth() -> None:
+    config = AugmentConfig(colour=0.0, light=1.0)
+    ramp = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3)
+    for seed in range(20):
+        changed = vary_colours(ramp, config, np.random.default_rng(seed)).astype(int)
+        assert (changed[..., 0] == changed[..., 1]).all()
+        # Far from both ends nothing is cut off: a straight line of slope 1 +- 0.1.
+        slope = (changed[0, 180, 0] - changed[0, 80, 0]) / 100
+        assert 0.89 <= slope <= 1.11
+        assert abs(changed[0, 0, 0]) <= 26
+        assert abs(changed[0, 128, 0] - 128) <= 26 + 13
+
+
+def test_rotation_keeps_labels_on_the_image() -> None:
+    image_hwc = np.zeros((41, 41, 3), np.uint8)
+    image_hwc[5:15, 25:35] = 200
+    label_hw = (image_hwc[..., 0] > 0).astype(np.uint8)
+    quarter = rotate(image_hwc, 90.0, labels=False)
+    np.testing.assert_array_equal(quarter, np.rot90(image_hwc))
+    for degrees in (30.0, -75.0, 160.0):
+        view, labels = (
+            rotate(image_hwc, degrees, labels=False),
+            rotate(label_hw, degrees, labels=True),
+        )
+        assert set(np.unique(labels)) == {0, 1}
+        differing = np.count_nonzero((view[..., 0] > 100) != (labels == 1))
+        assert differing < 15
 
 
 def test_same_seed_same_colours() -> None:

@@ -7,72 +7,131 @@ import pytest
 
 pytest.importorskip('torch')
 
-import torch
+from support.hand_made_run import STAGES, quiet_network, write_run
 
-from stseg_ros.bundle import Geometry
-from stseg_ros.errors import StsegError
-from stseg_ros.networks.image_network import ImageNetwork
-from stseg_ros.networks.paper_unet import PaperUNet, PaperUNetConfig
-from stseg_ros.training.export_bundle import NetworkInputs, check_parity, network_inputs
-from stseg_ros.training.export_onnx import export_network
+from stseg_ros.bundle import ModelBundle
+from stseg_ros.errors import DataError, StsegError
+from stseg_ros.training import export_bundle
+from stseg_ros.training.export_bundle import drop_whole, export_run, has_whole
+from stseg_ros.training.export_parity import NetworkParity
 
 pytestmark = pytest.mark.torch
-GEOMETRY = Geometry(working_hw=(64, 128), coarse_factor=4, grid=(2, 2), max_regions=3)
 
 
-def network(seed: int) -> ImageNetwork:
-    torch.manual_seed(seed)
-    return ImageNetwork(PaperUNet(PaperUNetConfig(width=8, norm='batch'))).eval()
+def images() -> list[np.ndarray]:
+    return [np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)]
 
 
-@pytest.fixture(scope='module')
-def inputs() -> NetworkInputs:
-    rng = np.random.default_rng(0)
-    images = [rng.integers(0, 256, (50, 90, 3), dtype=np.uint8) for _ in range(2)]
-    return network_inputs(images, GEOMETRY)
+def hand_made(root: Path, stages: tuple[str, ...] = STAGES, more: str = '') -> Path:
+    return write_run(root / 'run', root, stages, more=more)
 
 
 @pytest.fixture(scope='module')
-def paths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    folder = tmp_path_factory.mktemp('bundle')
-    coarse, refine = folder / 'coarse.onnx', folder / 'refine.onnx'
-    export_network(network(0), coarse, GEOMETRY.coarse_hw, max_batch=1)
-    export_network(network(1), refine, GEOMETRY.region_hw, max_batch=GEOMETRY.max_regions)
-    return coarse, refine
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
+    root = tmp_path_factory.mktemp('whole')
+    return export_run(hand_made(root), root / 'models' / 'bundle', images(), precision='float16')
 
 
-def test_inputs_have_the_networks_shapes(inputs: NetworkInputs) -> None:
-    assert [batch.shape for batch in inputs.coarse] == [(1, 16, 32, 3)] * 2
-    assert [batch.shape for batch in inputs.refine] == [(3, 32, 64, 3)] * 2
+def copy_networks(bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the networks of a bundle instead of exporting others, which takes long."""
+
+    def copy(_: object, path: Path, *__: object, **___: object) -> None:
+        path.write_bytes((bundle.root / path.name).read_bytes())
+
+    fine = NetworkParity(largest_difference={'onnxruntime': 0.0}, labels_changed=0.0)
+    monkeypatch.setattr(export_bundle, 'export_network', copy)
+    monkeypatch.setattr(export_bundle, 'check_parity', lambda *_: fine)
 
 
-def test_faithful_networks_pass(inputs: NetworkInputs, paths: tuple[Path, Path]) -> None:
-    parity = check_parity({'coarse': network(0), 'refine': network(1)}, paths, inputs)
-    for stage in ('coarse', 'refine'):
-        assert set(parity[stage]) == {'onnxruntime', 'openvino', 'labels_changed_by_fp16'}
-        assert parity[stage]['onnxruntime'] < 1e-4
-        assert parity[stage]['openvino'] < 1e-4
+def test_bundle_has_what_was_trained(bundle: ModelBundle) -> None:
+    names = sorted(path.name for path in bundle.root.iterdir())
+    assert names == ['bundle.yaml', 'coarse.onnx', 'refine.onnx', 'whole.onnx']
+    assert sorted(path.name for path in bundle.root.parent.iterdir()) == ['bundle']
+    assert (bundle.name, bundle.manifest.recommended.fusion) == ('hand_made', 'add')
 
 
-def test_other_weights_fail(inputs: NetworkInputs, paths: tuple[Path, Path]) -> None:
-    with pytest.raises(StsegError, match='onnxruntime differs from PyTorch'):
-        check_parity({'coarse': network(0), 'refine': network(2)}, paths, inputs)
+def test_provenance_says_what_was_trained_how_and_on_what(bundle: ModelBundle) -> None:
+    provenance = bundle.manifest.provenance
+    assert (provenance['precision'], provenance['weights']) == ('float16', 'last')
+    assert provenance['sources'] == [
+        {
+            'dataset': 'camvid',
+            'name': 'camvid',
+            'images': 5,
+            'held_out': 2,
+            'left_out': 'drive_0, drive_1',
+            'weight': 1.0,
+        }
+    ]
+    coarse, whole = (provenance['networks'][stage] for stage in ('coarse', 'whole'))
+    assert (coarse['architecture'], coarse['width'], coarse['ema']) == ('residual_fpn', 8, 0.99)
+    assert (coarse['seed'], coarse['steps'], coarse['exported_step']) == (3, 9, 7)
+    assert (coarse['commit'], coarse['minutes']) == ('c0ffee', 1.5)
+    parameters = sum(weight.numel() for weight in quiet_network(0).parameters())
+    assert coarse['parameters'] == whole['parameters'] == parameters
+    # The same network on 8 x 8 times the pixels; all of its layers but one go with them.
+    context = 32 * 32
+    assert whole['macs'] - context == 64 * (coarse['macs'] - context)
+    assert provenance['parity_bounds'] == {'probability': 0.02, 'labels_changed': 0.001}
+    assert set(provenance['parity']) == set(STAGES)
 
 
-def test_weights_beyond_half_precision_fail(inputs: NetworkInputs, tmp_path: Path) -> None:
-    refine = network(1)
-    unet = refine.network
-    assert isinstance(unet, PaperUNet)
-    # Large weights that cancel: FP16 keeps 11 bits of each, and the small difference is lost.
-    with torch.no_grad():
-        unet.up[4].conv.weight += 3000.0
-        unet.up[4].norm.weight.fill_(1.0)
-        unet.up[4].norm.running_var.fill_(1e6)
-        unet.head.bias.zero_()
-        unet.head.weight[:, ::2] = 1.0
-        unet.head.weight[:, 1::2] = -1.0
-    paths = tmp_path / 'coarse.onnx', tmp_path / 'refine.onnx'
-    export_network(network(0), paths[0], GEOMETRY.coarse_hw, max_batch=1)
-    export_network(refine, paths[1], GEOMETRY.region_hw, max_batch=GEOMETRY.max_regions)
-    with pytest.raises(StsegError, match=r'FP16 changes .*% of the labels'):
-        check_parity({'coarse': network(0), 'refine': refine}, paths, inputs)
+def test_nothing_of_the_machine_is_in_it(bundle: ModelBundle) -> None:
+    text = (bundle.root / 'bundle.yaml').read_text()
+    assert 'secret' not in text
+    assert str(Path.home()) not in text
+    assert str(bundle.root.parent) not in text
+
+
+def test_the_baseline_can_be_taken_out(bundle: ModelBundle, tmp_path: Path) -> None:
+    copy = tmp_path / 'bundle'
+    copy.mkdir()
+    for path in bundle.root.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    smaller = drop_whole(ModelBundle.read(copy))
+    assert smaller.whole_path is None
+    assert not (copy / 'whole.onnx').exists()
+    assert smaller.manifest.provenance == bundle.manifest.provenance
+
+
+def test_a_failed_export_leaves_the_bundle_alone(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NetworkParity:
+        raise StsegError('too far from PyTorch')
+
+    before = {path.name: path.read_bytes() for path in bundle.root.iterdir()}
+    copy_networks(bundle, monkeypatch)
+    monkeypatch.setattr(export_bundle, 'check_parity', refuse)
+    with pytest.raises(StsegError, match='too far'):
+        export_run(hand_made(tmp_path), bundle.root, images())
+    assert {path.name: path.read_bytes() for path in bundle.root.iterdir()} == before
+    assert sorted(path.name for path in bundle.root.parent.iterdir()) == ['bundle']
+
+
+def test_an_unfinished_baseline_is_left_out(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = hand_made(tmp_path, ('coarse', 'refine'))
+    assert not has_whole(run)
+    copy_networks(bundle, monkeypatch)
+    # That of an earlier export must not stay beside the new networks.
+    target = tmp_path / 'bundle'
+    target.mkdir()
+    (target / 'whole.onnx').write_bytes(b'old')
+    assert export_run(run, target, images()).whole_path is None
+    assert not (target / 'whole.onnx').exists()
+
+
+def test_an_unfinished_stage_is_named(tmp_path: Path) -> None:
+    run = hand_made(tmp_path)
+    facts = (run / 'run.yaml').read_text()
+    (run / 'run.yaml').write_text(facts.replace('\nrefine:', '\nother:'))
+    with pytest.raises(DataError, match='refine'):
+        export_run(run, tmp_path / 'bundle', images())
+
+
+def test_a_network_without_the_prior_it_should_have_is_refused(tmp_path: Path) -> None:
+    run = hand_made(tmp_path, more=', prior: true')
+    with pytest.raises(StsegError, match=r'takes 3 channels, geometry.prior asks for 4'):
+        export_run(run, tmp_path / 'bundle', images())

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.tiny_training import RECIPE, write_recipe
+from support.tiny_training import RECIPE, WHOLE, write_recipe
 
 pytest.importorskip('torch')
 
@@ -24,8 +24,19 @@ def test_reads_values_and_defaults(tmp_path: Path) -> None:
     assert recipe.refine.network.width == 8
 
 
-def test_saving_keeps_everything(tmp_path: Path) -> None:
+def test_a_recipe_has_the_stages_that_it_names(tmp_path: Path) -> None:
     recipe = load_recipe(write_recipe(tmp_path))
+    assert recipe.stages == ('coarse', 'refine')
+    with pytest.raises(ConfigError, match="recipe tiny has no stage 'whole', only coarse, refine"):
+        recipe.stage('whole')
+    recipe = load_recipe(write_recipe(tmp_path, RECIPE + WHOLE))
+    assert recipe.stages == ('coarse', 'refine', 'whole')
+    assert recipe.stage('whole').view_hw == (64, 128)
+    assert recipe.export == 'best'
+
+
+def test_saving_keeps_everything(tmp_path: Path) -> None:
+    recipe = load_recipe(write_recipe(tmp_path, RECIPE + WHOLE))
     save_recipe(recipe, tmp_path / 'again.yaml')
     assert load_recipe(tmp_path / 'again.yaml') == recipe
 
@@ -39,7 +50,25 @@ def test_shipped_recipes_are_right(path: Path) -> None:
     ('old', 'new', 'message'),
     [
         ('regions: 2', 'regoins: 2', "unknown key 'regoins'; did you mean 'regions'"),
-        ('steps: 60', 'steps: 0', 'steps is 0'),
+        ('steps: 60', 'steps: 0', 'steps is 0 and epochs is 0; give one of them'),
+        ('steps: 60', 'steps: 60\n  epochs: 2', 'steps is 60 and epochs is 2; give one of them'),
+        ('steps: 60', 'epochs: -2', 'epochs is -2'),
+        ('batch: 8', 'batch: 0', 'batch is 0; give 1 or more'),
+        ('steps: 60', 'steps: 60\n  ema: 1.0', 'ema is 1.0; give a decay in'),
+        ('steps: 60', 'steps: 60\n  clip_norm: -1', 'clip_norm is -1'),
+        (
+            'steps: 60',
+            'steps: 60\n  optimizer: sgd',
+            "unknown optimizer 'sgd'; give one of adamw, adam",
+        ),
+        (
+            'steps: 60',
+            'steps: 60\n  schedule: linear',
+            "unknown schedule 'linear'; give one of cosine, constant",
+        ),
+        ('steps: 60', 'steps: 60\n  start_from: whole', "unknown start_from 'whole'"),
+        ('steps: 60', 'steps: 60\n  start_from: refine', 'coarse cannot start from refine'),
+        ('regions: 2', 'regions: 2\nexport: first', "unknown export 'first'"),
         ('steps: 60', 'steps: many', 'expected int'),
         (
             'supervise_at: 2',

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from support.tiny_training import write_camvid, write_recipe
+from support.tiny_training import RECIPE, WHOLE, alone, write_camvid, write_recipe
 
 pytest.importorskip('torch')
 
@@ -15,10 +16,11 @@ import torch
 
 from stseg_ros.errors import ConfigError, StsegError
 from stseg_ros.training.held_out import frame_logits, grid_boxes
+from stseg_ros.training.learner import Learner, learning_rate_share
 from stseg_ros.training.recipe import load_recipe
-from stseg_ros.training.run import RunRequest, read_facts, train_run
+from stseg_ros.training.run import RunRequest, train_run
 from stseg_ros.training.run_files import load_checkpoint
-from stseg_ros.training.trainer import Learner, learning_rate_share
+from stseg_ros.training.run_plan import read_facts
 
 pytestmark = pytest.mark.torch
 
@@ -32,7 +34,7 @@ def test_training_learns_to_find_red_blocks_and_leaves_a_whole_run(tmp_path: Pat
             run_dir=run_dir,
             threads=1,
         )
-    )
+    ).trained
     # Before training either network scores about the blocks' share of pixels, 0.13 to 0.25.
     assert results['coarse'].dev_dice > 0.6
     assert results['refine'].dev_dice > 0.6
@@ -43,7 +45,14 @@ def test_training_learns_to_find_red_blocks_and_leaves_a_whole_run(tmp_path: Pat
     assert dev_rows == [('coarse', '30'), ('coarse', '60'), ('refine', '100')]
     assert [row['step'] for row in rows if row['loss']] == ['50', '50', '100']
     assert cv2.imread(str(run_dir / 'preview_refine.png')).shape == (256, 1024, 3)
-    assert read_facts(run_dir)['refine']['images'] == {'camvid': 6}
+    facts = read_facts(run_dir, ('coarse', 'refine'))
+    assert facts['refine']['images'] == {'camvid': 6}
+    assert facts['refine']['held_out_images'] == {'camvid': 2}
+    assert 0.0 <= facts['refine']['waiting_for_data'] < 1.0
+    assert facts['environment_coarse']['torch'] == torch.__version__
+    # Three panels side by side.
+    assert cv2.imread(str(run_dir / 'curves.png')).shape == (340, 1200, 3)
+    assert not list(run_dir.glob('*.state*'))
 
     model, facts = load_checkpoint(run_dir / 'coarse.pt')
     assert facts['step'] == 60
@@ -85,7 +94,7 @@ def test_learning_rate_rises_then_falls_to_zero(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_not_finite_leaves_the_weights_alone(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    learner = Learner(load_recipe(write_recipe(tmp_path)).coarse)
+    learner = Learner(load_recipe(write_recipe(tmp_path)).coarse, alone())
     with torch.no_grad():
         learner.model.network.head.bias.fill_(float('nan'))
     before = learner.model.network.down[0].conv.weight.clone()
@@ -135,3 +144,44 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
                 steps=0,
             )
         )
+
+
+def test_a_network_on_whole_frames_learns_from_crops_with_averaged_weights(tmp_path: Path) -> None:
+    result = train_run(
+        RunRequest(
+            recipe_path=write_recipe(tmp_path, RECIPE + WHOLE),
+            data_root=write_camvid(tmp_path),
+            run_dir=tmp_path / 'run',
+            stages=('whole',),
+            threads=1,
+            device='cpu',
+        )
+    ).trained['whole']
+    assert result.dev_dice > 0.6
+    assert result.checkpoint_path == tmp_path / 'run' / 'whole.best.pt'
+    _, last = load_checkpoint(tmp_path / 'run' / 'whole.pt')
+    _, best = load_checkpoint(tmp_path / 'run' / 'whole.best.pt')
+    assert last['step'] == 60
+    assert best['dev_dice'] == result.dev_dice >= last['dev_dice']
+
+
+def test_refining_may_start_from_the_coarse_network(tmp_path: Path) -> None:
+    text = RECIPE.replace('norm: batch}', 'norm: none}\n  start_from: coarse')
+    request = RunRequest(
+        recipe_path=write_recipe(tmp_path, text),
+        data_root=write_camvid(tmp_path),
+        run_dir=tmp_path / 'run',
+        stages=('refine',),
+        steps=1,
+        threads=1,
+    )
+    with pytest.raises(StsegError, match=r'coarse\.pt is not there; train that stage first'):
+        train_run(request)
+    train_run(dataclasses.replace(request, run_dir=tmp_path / 'both', stages=()))
+    coarse, refine = (
+        load_checkpoint(tmp_path / 'both' / f'{stage}.pt')[0].state_dict()
+        for stage in ('coarse', 'refine')
+    )
+    # One step of Adam moves no weight further than the first rate of the warm-up, 2e-3.
+    name = 'network.down.4.conv.weight'
+    assert 0 < (refine[name] - coarse[name]).abs().max() < 2.2e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tiny_training import red_block_image, write_camvid, write_recipe
+from support.tiny_training import RECIPE, red_block_image, write_camvid, write_recipe
 
 pytest.importorskip('torch')
 
@@ -65,4 +65,33 @@ def test_missing_data_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert status == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith('stseg train: ')
-    assert 'camvid/train is not there' in message
+    assert 'camvid is no folder' in message
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--stage', 'whole'], "recipe tiny has no stage 'whole'"),
+        (['--steps', '0'], '--steps is 0'),
+    ],
+)
+def test_wrong_arguments_are_one_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ['train', str(write_recipe(tmp_path)), '--data', str(tmp_path)]
+    assert main([*train, '--output', str(tmp_path / 'run'), *arguments]) == 2
+    shown = capsys.readouterr().err.strip().splitlines()
+    assert len(shown) == 1
+    assert message in shown[0]
+    assert not (tmp_path / 'run').exists()
+
+
+def test_epochs_are_counted_in_training_images(tmp_path: Path) -> None:
+    from stseg_ros.training.run_plan import read_facts
+
+    text = RECIPE.replace('steps: 60', 'epochs: 3').replace('batch: 8', 'batch: 4')
+    recipe, data, run = write_recipe(tmp_path, text), write_camvid(tmp_path), tmp_path / 'run'
+    train = ['train', str(recipe), '--data', str(data), '--output', str(run), '--threads', '1']
+    assert main([*train, '--stage', 'coarse']) == 0
+    # Six images in batches of four take two steps.
+    assert read_facts(run, ('coarse',))['coarse']['steps'] == 6
