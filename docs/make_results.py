@@ -2,7 +2,8 @@
 
     .venv/bin/python docs/make_results.py --data ~/data --runs runs --seeds 0 1 2
 
-Runs that are finished are not trained again. Needs requirements/train.txt.
+Runs that are finished are not trained again, and seeds scored earlier stay in the page, so that
+they can be added one by one. Needs requirements/train.txt.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ FIGURE = 'results.png'
 # for it.
 COMMON = ('--threshold', '0.5', '--fusion', 'add', '--regions', '2,4,8,16,32')
 CHOSEN_REGIONS = 8
+TRAINING_FACTS = ('steps', 'minutes', 'images_per_s', 'arithmetic', 'threads')
 
 SETS = {
     'CamVid val': ('camvid', '--split', 'val'),
@@ -89,27 +91,34 @@ def report(tables: Sequence[SeedTable], minutes: str) -> str:
     return '\n'.join(parts)
 
 
-def training_table(runs: dict[int, Path]) -> str:
-    """List how long each network trained, and on what."""
-    from stseg_ros.training.run_files import read_facts
+def read_record() -> dict[str, Any]:
+    """Read what earlier calls scored."""
+    path = DOCS / 'results.json'
+    if not path.is_file():
+        return {'training': {}, 'scores': {}}
+    record: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    return record
 
-    lines = [
-        '| seed | network | steps | minutes | images/s | arithmetic | threads |',
-        '| --- ' * 7 + '|',
+
+def training_rows(run: Path) -> list[dict[str, Any]]:
+    """State how long each network of a run trained, and how."""
+    from stseg_ros.training.run_plan import read_facts
+
+    facts = read_facts(run, ('coarse', 'refine', 'whole'))
+    return [
+        {'network': stage, **{name: facts[stage][name] for name in TRAINING_FACTS}}
+        for stage in ('coarse', 'refine', 'whole')
     ]
-    for seed, run in runs.items():
-        facts = read_facts(run)
-        for stage in ('coarse', 'refine', 'whole'):
-            values = facts[stage]
-            cells = [
-                seed,
-                stage,
-                *(
-                    values[name]
-                    for name in ('steps', 'minutes', 'images_per_s', 'arithmetic', 'threads')
-                ),
-            ]
-            lines.append(f'| {" | ".join(str(cell) for cell in cells)} |')
+
+
+def training_table(rows_of_seed: dict[str, list[dict[str, Any]]]) -> str:
+    """Write the same as a table."""
+    names = ('seed', 'network', *TRAINING_FACTS)
+    lines = [f'| {" | ".join(names)} |', '| --- ' * len(names) + '|']
+    for seed, rows in rows_of_seed.items():
+        lines += [
+            f'| {seed} | {" | ".join(str(value) for value in row.values())} |' for row in rows
+        ]
     return '\n'.join(lines) + '\n'
 
 
@@ -123,22 +132,21 @@ def main() -> None:
     runs = {seed: arguments.runs / f'seed{seed}' for seed in arguments.seeds}
     for seed, run in runs.items():
         what = ['train', str(RECIPE), '--data', str(arguments.data), '--output', str(run)]
-        check(stseg([*what, f'--seed={seed}']))
-    documents = {
-        title: {
-            seed: evaluate(run, arguments.data, rest, run / f'{rest[0]}_{place}.json')
-            for seed, run in runs.items()
-        }
-        for place, (title, rest) in enumerate(SETS.items())
-    }
-    tables = [seed_table(title, by_seed) for title, by_seed in documents.items()]
+        check(stseg([*what, f'--seed={seed}', '--resume']))
+    record = read_record()
+    for seed, run in runs.items():
+        record['training'][str(seed)] = training_rows(run)
+        for place, (title, rest) in enumerate(SETS.items()):
+            document = evaluate(run, arguments.data, rest, run / f'{rest[0]}_{place}.json')
+            record['scores'].setdefault(title, {})[str(seed)] = document['results']
+    (DOCS / 'results.json').write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+    tables = [
+        seed_table(title, {int(seed): {'results': rows} for seed, rows in by_seed.items()})
+        for title, by_seed in record['scores'].items()
+    ]
     draw_frontier(tables, DOCS / FIGURE)
-    (DOCS / 'results.md').write_text(report(tables, training_table(runs)), encoding='utf-8')
-    plain = {
-        title: {str(seed): document['results'] for seed, document in by_seed.items()}
-        for title, by_seed in documents.items()
-    }
-    (DOCS / 'results.json').write_text(json.dumps(plain, indent=1) + '\n', encoding='utf-8')
+    page = report(tables, training_table(record['training']))
+    (DOCS / 'results.md').write_text(page, encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -32,7 +32,8 @@ from stseg_ros.measure.score_rows import score_row
 PAPER_FUSION = 'paste'
 # 'max' cannot take back what the coarse network saw wrongly; it is for users who fear misses most.
 _FUSIONS = (PAPER_FUSION, 'add')
-_THRESHOLDS = tuple(round(0.3 + 0.05 * index, 2) for index in range(9))
+# Sums of logits are surer than either network, so that high thresholds may be right for them.
+_THRESHOLDS = tuple(round(0.2 + 0.05 * index, 2) for index in range(16))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
-from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
+from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO, Float32Array, UInt8Array
 
 # Mean and spread of ImageNet's channels, in grey levels; any fixed constants would do.
 MEAN_RGB = (123.7, 116.3, 103.5)
@@ -53,3 +54,18 @@ class ImageNetwork(nn.Module):
         image_nchw = image_nhwc.float().permute(0, 3, 1, 2)
         logits: torch.Tensor = self.network((image_nchw - self.mean) / self.std)
         return logits.squeeze(1).float()
+
+
+@torch.no_grad()
+def network_logits(model: ImageNetwork, batch_nhwc: UInt8Array) -> Float32Array:
+    """Run a network on arrays, where its weights are and in their precision.
+
+    Args:
+        model: in evaluation mode.
+        batch_nhwc: (N, h, w, inputs) uint8.
+
+    Returns:
+        (N, h, w) float32 logits.
+    """
+    logits_nhw = model(torch.from_numpy(batch_nhwc).to(model.mean.device))
+    return np.asarray(logits_nhw.cpu().numpy(), np.float32)

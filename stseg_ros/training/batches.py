@@ -16,6 +16,7 @@ from stseg_ros.pipeline.preprocess import resize_image
 from stseg_ros.records import UInt8Array
 from stseg_ros.training import augment
 from stseg_ros.training.images import LabelledImage
+from stseg_ros.training.prior_config import kind_of_stage
 from stseg_ros.training.recipe import Recipe, StageConfig
 
 _BATCHES_AHEAD = 8
@@ -54,8 +55,9 @@ class StepBatches:
                 draw the batch that a single process would.
         """
         geometry = recipe.geometry
+        kind = kind_of_stage(stage)
         self._config: StageConfig = recipe.stage(stage)
-        self._whole_frame = stage == 'coarse'
+        self._whole_frame = kind == 'coarse'
         # Shrinking a whole camera image anew for every view would take longer than training on it.
         self._images = (
             [_shrunk(image, recipe) for image in images] if self._whole_frame else images
@@ -67,9 +69,9 @@ class StepBatches:
         }
         self._priors = priors
         self._prior_drop = recipe.priors.drop
-        self._view_hw = self._config.view_hw or own_hw[stage]
+        self._view_hw = self._config.view_hw or own_hw[kind]
         # A view spans this share of the frame, before it is varied.
-        scale = geometry.coarse_factor if stage == 'coarse' else 1
+        scale = geometry.coarse_factor if self._whole_frame else 1
         self._share_hw = (
             self._view_hw[0] * scale / geometry.working_hw[0],
             self._view_hw[1] * scale / geometry.working_hw[1],

@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stseg_ros.training.prior_config import fold_of_stage, kind_of_stage
 from stseg_ros.training.run_log import LOG
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def _draw_panel(panel: Axes, rows: list[dict[str, str]], field: str) -> None:
         panel.plot(
             [step for step, _ in points],
             [value for _, value in points],
-            color=_COLOURS[stage],
+            color=_COLOURS[kind_of_stage(stage)],
+            linestyle='-' if fold_of_stage(stage) is None else ':',
             marker='.' if field == 'dev_dice' else '',
             linewidth=1.4,
             label=stage,

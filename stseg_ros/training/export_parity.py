@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from stseg_ros.bundle import Geometry
 from stseg_ros.engines.backends import open_engine
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.errors import StsegError
 from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
-from stseg_ros.networks.image_network import ImageNetwork
+from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler, resize_image
 from stseg_ros.records import ChannelOrder, Float32Array, UInt8Array, sigmoid
 from stseg_ros.training.export_onnx import FLOAT16, FLOAT32, HALF_WEIGHTS, as_stored
@@ -87,7 +86,7 @@ def network_inputs(
         coarse = sampler.coarse(image_hwc, ChannelOrder.RGB).copy()
         prior_hw = None
         if geometry.prior:
-            logits_hw = torch_logits(models['coarse'], coarse)[0]
+            logits_hw = network_logits(models['coarse'], coarse)[0]
             prior_hw = resize_logit_bytes(to_bytes(logits_hw), geometry.working_hw)
         inputs['coarse'].append(coarse)
         inputs['refine'].append(
@@ -117,8 +116,8 @@ def check_parity(
         EngineError: a backend is not installed, or does not take the network.
     """
     stored_model = as_stored(model, precision)
-    trained = [torch_logits(model, batch) for batch in batches]
-    stored = [torch_logits(stored_model, batch) for batch in batches]
+    trained = [network_logits(model, batch) for batch in batches]
+    stored = [network_logits(stored_model, batch) for batch in batches]
     expected = trained if precision == FLOAT16 else stored
     parity = NetworkParity(
         largest_difference={
@@ -129,20 +128,6 @@ def check_parity(
     )
     _require_within(parity, path.name, precision)
     return parity
-
-
-@torch.no_grad()
-def torch_logits(model: ImageNetwork, batch_nhwc: UInt8Array) -> Float32Array:
-    """Run a network in PyTorch, in its own precision.
-
-    Args:
-        model: the network, in evaluation mode.
-        batch_nhwc: (N, h, w, C) uint8.
-
-    Returns:
-        (N, h, w) float32 logits.
-    """
-    return np.asarray(model(torch.from_numpy(batch_nhwc)).numpy(), np.float32)
 
 
 def _largest_difference(

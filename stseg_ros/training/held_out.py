@@ -6,16 +6,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from stseg_ros.bundle import Geometry
+from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels
-from stseg_ros.networks.image_network import ImageNetwork
+from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler
 from stseg_ros.records import ChannelOrder, Float32Array, Int32Array, UInt8Array
 from stseg_ros.training.augment import resize_labels
 from stseg_ros.training.images import LabelledImage
+from stseg_ros.training.prior_config import kind_of_stage
+from stseg_ros.training.priors import coarse_logit_bytes
 from stseg_ros.training.recipe import Recipe
+from stseg_ros.training.run_files import RGB
 
 _PREVIEWS = 8
 _PREVIEW_HW = (256, 512)
@@ -24,7 +27,11 @@ _TRUTH_RGB = (60, 255, 60)
 
 
 def score_held_out(
-    model: ImageNetwork, images: list[LabelledImage], recipe: Recipe, stage: str
+    model: ImageNetwork,
+    images: list[LabelledImage],
+    recipe: Recipe,
+    stage: str,
+    coarse: ImageNetwork | None = None,
 ) -> PixelCounts:
     """Score one network alone, at the images' own size and threshold 0.5.
 
@@ -33,13 +40,14 @@ def score_held_out(
         images: held-out images.
         recipe: geometry.
         stage: see `frame_logits`.
+        coarse: see `frame_logits`.
 
     Returns:
         Counts pooled over the images.
     """
     counts = PixelCounts()
     for image in images:
-        logits_hw = frame_logits(model, image.image_hwc, recipe, stage)
+        logits_hw = frame_logits(model, image.image_hwc, recipe, stage, coarse)
         height, width = image.image_hwc.shape[:2]
         mask_hw = cv2.resize(logits_hw, (width, height)) > 0
         counts += count_pixels(mask_hw, resize_labels(image.vehicle_hw, (height, width)))
@@ -47,7 +55,11 @@ def score_held_out(
 
 
 def frame_logits(
-    model: ImageNetwork, image_hwc: UInt8Array, recipe: Recipe, stage: str
+    model: ImageNetwork,
+    image_hwc: UInt8Array,
+    recipe: Recipe,
+    stage: str,
+    coarse: ImageNetwork | None = None,
 ) -> Float32Array:
     """Run one network alone over a whole frame.
 
@@ -57,6 +69,7 @@ def frame_logits(
         recipe: geometry.
         stage: 'coarse' enlarges its logits, 'refine' segments every region, 'whole' takes the
             frame for one region.
+        coarse: the coarse network, for a refine network that sees its logits.
 
     Returns:
         (h, w) float32 logits at the working size.
@@ -64,27 +77,24 @@ def frame_logits(
     model.eval()
     geometry = recipe.geometry
     sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
-    if stage == 'coarse':
+    if kind_of_stage(stage) == 'coarse':
         batch = sampler.coarse(image_hwc, ChannelOrder.RGB)
-        enlarged = cv2.resize(_run(model, batch)[0], geometry.working_hw[::-1])
+        enlarged = cv2.resize(network_logits(model, batch)[0], geometry.working_hw[::-1])
         return np.asarray(enlarged, np.float32)
     height, width = geometry.working_hw
     whole_xyxy = np.array([(0, 0, width, height)], np.int32)
     boxes_xyxy = whole_xyxy if stage == 'whole' else grid_boxes(geometry)
-    batch = sampler.regions(image_hwc, ChannelOrder.RGB, boxes_xyxy)
+    prior_hw = None
+    if model.inputs > RGB:
+        assert coarse is not None
+        coarse_hw = coarse_logit_bytes(coarse, image_hwc, geometry)
+        prior_hw = resize_logit_bytes(coarse_hw, geometry.working_hw)
+    batch = sampler.regions(image_hwc, ChannelOrder.RGB, boxes_xyxy, prior_hw)
     logits_hw = np.empty(geometry.working_hw, np.float32)
-    for box_xyxy, refined_hw in zip(boxes_xyxy, _run(model, batch), strict=True):
+    for box_xyxy, refined_hw in zip(boxes_xyxy, network_logits(model, batch), strict=True):
         left, top, right, bottom = box_xyxy
         logits_hw[top:bottom, left:right] = refined_hw
     return logits_hw
-
-
-@torch.no_grad()
-def _run(model: ImageNetwork, batch_nhwc: UInt8Array) -> Float32Array:
-    # A network without weights, as tests have, runs on the CPU.
-    device = next((weight.device for weight in model.parameters()), torch.device('cpu'))
-    logits_nhw = model(torch.from_numpy(batch_nhwc).to(device))
-    return np.asarray(logits_nhw.cpu().numpy(), np.float32)
 
 
 def grid_boxes(geometry: Geometry) -> Int32Array:
@@ -104,7 +114,12 @@ def grid_boxes(geometry: Geometry) -> Int32Array:
 
 
 def draw_preview(
-    model: ImageNetwork, images: list[LabelledImage], recipe: Recipe, stage: str, path: Path
+    model: ImageNetwork,
+    images: list[LabelledImage],
+    recipe: Recipe,
+    stage: str,
+    path: Path,
+    coarse: ImageNetwork | None = None,
 ) -> None:
     """Write a sheet of held-out images: the mask in red, the outline of the truth in green.
 
@@ -114,19 +129,23 @@ def draw_preview(
         recipe: geometry.
         stage: see `frame_logits`.
         path: the PNG file.
+        coarse: see `frame_logits`.
     """
     if not images:
         return
     picked = np.linspace(0, len(images) - 1, min(_PREVIEWS, len(images))).astype(int)
-    tiles = [_draw_one(model, images[index], recipe, stage) for index in picked]
+    shown = [images[index] for index in picked]
+    tiles = [
+        _draw_one(image, frame_logits(model, image.image_hwc, recipe, stage, coarse))
+        for image in shown
+    ]
     if len(tiles) % 2:
         tiles.append(np.zeros_like(tiles[0]))
     rows = [np.hstack(tiles[index : index + 2]) for index in range(0, len(tiles), 2)]
     cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
 
 
-def _draw_one(model: ImageNetwork, image: LabelledImage, recipe: Recipe, stage: str) -> UInt8Array:
-    logits_hw = frame_logits(model, image.image_hwc, recipe, stage)
+def _draw_one(image: LabelledImage, logits_hw: Float32Array) -> UInt8Array:
     view_hwc = cv2.resize(image.image_hwc, _PREVIEW_HW[::-1], interpolation=cv2.INTER_AREA)
     mask_hw = cv2.resize(logits_hw, _PREVIEW_HW[::-1]) > 0
     canvas = view_hwc.copy()

@@ -39,6 +39,7 @@ class LabelledImage:
     Attributes:
         dataset: name of the source it comes from.
         name: its name within the source, or its seed.
+        scene: what shows the same street has the same.
         image_hwc: (H, W, 3) uint8 RGB.
         vehicle_hw: (s H, s W) uint8 of 0, 1 and 255 (ignore), s being a whole number.
         anchors_yx: (A, 2) int32 image pixels at vehicle borders; A may be 0.
@@ -47,6 +48,7 @@ class LabelledImage:
 
     dataset: str
     name: str
+    scene: str
     image_hwc: UInt8Array
     vehicle_hw: UInt8Array
     anchors_yx: Int32Array
@@ -173,16 +175,19 @@ def _scene_seeds(source: SourceConfig, *, held_out: bool) -> range:
 
 def _scene(source: SourceConfig, seed: int) -> LabelledImage:
     scene = cached_scene(seed, source.size_hw)
-    return _with_anchors(source, str(seed), scene.image_hwc, scene.vehicle_hw)
+    return _with_anchors(source, (str(seed), str(seed)), scene.image_hwc, scene.vehicle_hw)
 
 
 def _labelled(source: SourceConfig, sample: VehicleSample) -> LabelledImage:
     image_hwc, vehicle_hw = load_sample(sample)
-    return _with_anchors(source, sample.name, image_hwc, vehicle_hw)
+    return _with_anchors(source, (sample.name, sample.scene), image_hwc, vehicle_hw)
 
 
 def _with_anchors(
-    source: SourceConfig, name: str, image_hwc: UInt8Array, vehicle_hw: UInt8Array
+    source: SourceConfig,
+    name_and_scene: tuple[str, str],
+    image_hwc: UInt8Array,
+    vehicle_hw: UInt8Array,
 ) -> LabelledImage:
     border_hw = cv2.morphologyEx(
         (vehicle_hw == 1).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)
@@ -191,7 +196,8 @@ def _with_anchors(
     step = max(1, len(anchors_yx) // _MAX_ANCHORS)
     return LabelledImage(
         dataset=source.name,
-        name=name,
+        name=name_and_scene[0],
+        scene=name_and_scene[1],
         image_hwc=image_hwc,
         vehicle_hw=vehicle_hw,
         anchors_yx=anchors_yx[::step].copy(),

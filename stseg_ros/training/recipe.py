@@ -16,6 +16,7 @@ from stseg_ros.networks.architectures import NetworkConfig
 from stseg_ros.strict_yaml import build_record, read_mapping
 from stseg_ros.training.augment import AugmentConfig
 from stseg_ros.training.losses import LOSSES
+from stseg_ros.training.prior_config import PriorConfig, fold_of_stage
 
 STAGES = ('coarse', 'refine', 'whole')
 SCHEDULES = ('cosine', 'constant')
@@ -152,41 +153,6 @@ class StageConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PriorConfig:
-    """How the refine network learns to use what the coarse network says (`geometry.prior`).
-
-    Of images it was trained on, a coarse network is too right: a refine network would learn to
-    copy it. So other coarse networks, each trained without the part of the images that it speaks
-    of, stand in for it.
-
-    Attributes:
-        folds: parts of the images, and networks.
-        steps: optimiser steps of each of these networks.
-        variants: colour variations of each image that it is asked about.
-        drop: share of the views whose prior is left open.
-    """
-
-    folds: int = 2
-    steps: int = 1000
-    variants: int = 6
-    drop: float = 0.1
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ConfigError: a count is too small, or the share is outside [0, 1].
-        """
-        if self.folds < 2 or self.steps < 1 or self.variants < 1:
-            raise ConfigError(
-                f'priors: folds {self.folds}, steps {self.steps}, variants {self.variants}; '
-                'give at least 2 folds, 1 step and 1 variant'
-            )
-        if not 0 <= self.drop <= 1:
-            raise ConfigError(f'priors: drop is {self.drop}; give a share in [0, 1]')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """A whole training run: geometry, data and stages.
 
@@ -224,7 +190,7 @@ class Recipe:
         check_name('export', self.export, EXPORTS)
         for stage in self.stages:
             first = self.stage(stage).start_from
-            if first and STAGES.index(first) >= STAGES.index(stage):
+            if first and self.stages.index(first) >= self.stages.index(stage):
                 raise ConfigError(f'{stage} cannot start from {first}, which is trained later')
         if not 0 <= self.regions <= self.geometry.max_regions:
             raise ConfigError(
@@ -236,13 +202,14 @@ class Recipe:
     @property
     def stages(self) -> tuple[str, ...]:
         """The names of the stages that this recipe trains, in order."""
-        return tuple(name for name in STAGES if getattr(self, name) is not None)
+        own = tuple(name for name in STAGES if getattr(self, name) is not None)
+        return (own[0], *self.priors.stages, *own[1:]) if self.geometry.prior else own
 
     def stage(self, name: str) -> StageConfig:
         """Return the settings of one stage.
 
         Args:
-            name: one of `STAGES`.
+            name: one of `stages`.
 
         Returns:
             Its settings.
@@ -255,6 +222,8 @@ class Recipe:
                 f"recipe {self.name} has no stage '{name}', only {', '.join(self.stages)}; "
                 f'add a section {name}: to it'
             )
+        if fold_of_stage(name) is not None:
+            return dataclasses.replace(self.coarse, steps=self.priors.steps, epochs=0)
         config: StageConfig = getattr(self, name)
         return config
 

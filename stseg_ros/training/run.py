@@ -14,6 +14,8 @@ import yaml
 from stseg_ros.errors import ConfigError
 from stseg_ros.training.environment import describe_environment
 from stseg_ros.training.images import LabelledImage, load_images
+from stseg_ros.training.prior_config import fold_of_stage
+from stseg_ros.training.priors import draw_folds
 from stseg_ros.training.processes import Processes, join_processes
 from stseg_ros.training.recipe import Recipe, load_recipe, save_recipe
 from stseg_ros.training.run_plan import FACTS, RECIPE, RunPlan, facts_or_none, plan_run
@@ -123,7 +125,7 @@ def _train_stages(
         job = StageJob(
             recipe=_with_epochs_as_steps(plan.recipe, stage, len(train)),
             stage=stage,
-            train=train,
+            train=_own_images(plan.recipe, stage, train, request.seed),
             dev=dev,
             run_dir=request.run_dir,
             seed=request.seed,
@@ -139,6 +141,16 @@ def _train_stages(
             _note(request, stage, _facts(job, trained[stage], processes))
             state_path(request.run_dir, stage).unlink(missing_ok=True)
     return trained
+
+
+def _own_images(
+    recipe: Recipe, stage: str, images: list[LabelledImage], seed: int
+) -> list[LabelledImage]:
+    without = fold_of_stage(stage)
+    if without is None:
+        return images
+    folds = draw_folds(images, recipe.priors.folds, seed)
+    return [image for image, fold in zip(images, folds, strict=True) if fold != without]
 
 
 def _facts(job: StageJob, trained: TrainedStage, processes: Processes) -> dict[str, Any]:
@@ -183,8 +195,11 @@ def _with_steps(recipe: Recipe, stages: tuple[str, ...], steps: int | None) -> R
     if steps < 1:
         raise ConfigError(f'--steps is {steps}; give 1 or more')
     changed: dict[str, Any] = {
-        stage: dataclasses.replace(recipe.stage(stage), steps=steps, epochs=0) for stage in stages
+        stage: dataclasses.replace(recipe.stage(stage), steps=steps, epochs=0)
+        for stage in stages
+        if fold_of_stage(stage) is None
     }
+    changed['priors'] = dataclasses.replace(recipe.priors, steps=steps)
     return dataclasses.replace(recipe, **changed)
 
 

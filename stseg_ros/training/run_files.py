@@ -32,7 +32,7 @@ def checkpoint_path(run_dir: Path, stage: str, which: str = 'last') -> Path:
 
     Args:
         run_dir: folder of the run.
-        stage: one of `recipe.STAGES`.
+        stage: one of the recipe's stages.
         which: one of `recipe.EXPORTS`: the 'last' weights, or the 'best' on the held-out images.
 
     Returns:

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from stseg_ros.errors import ConfigError, DataError
+from stseg_ros.training.prior_config import fold_of_stage
 from stseg_ros.training.recipe import Recipe, load_recipe
 from stseg_ros.training.run_state import state_path
 
@@ -123,7 +124,7 @@ def _joined(
     saved = load_recipe(saved_path)
     for section in ('geometry', 'sources', 'priors', *kept):
         difference = _first_difference(
-            _plain(getattr(saved, section)), _plain(getattr(recipe, section)), section
+            _plain(_section(saved, section)), _plain(_section(recipe, section)), section
         )
         if difference:
             raise ConfigError(
@@ -131,9 +132,15 @@ def _joined(
                 'recipe, or another --output'
             )
     others: dict[str, Any] = {
-        stage: saved.stage(stage) for stage in saved.stages if stage not in stages
+        stage: saved.stage(stage)
+        for stage in saved.stages
+        if stage not in stages and fold_of_stage(stage) is None
     }
     return dataclasses.replace(recipe, **others)
+
+
+def _section(recipe: Recipe, name: str) -> Any:
+    return recipe.stage(name) if name in recipe.stages else getattr(recipe, name)
 
 
 def _plain(section: Any) -> Any:

@@ -50,7 +50,7 @@ def state_path(run_dir: Path, stage: str) -> Path:
 
     Args:
         run_dir: folder of the run.
-        stage: one of `recipe.STAGES`.
+        stage: one of the recipe's stages.
 
     Returns:
         The file; there is none before the first `save_every` steps and after the last step.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from stseg_ros.networks.image_network import ImageNetwork
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.recipe import Recipe, StageConfig
+from stseg_ros.training.run_files import RGB, checkpoint_path, load_checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +61,22 @@ class StageJob:
     def config(self) -> StageConfig:
         """The settings of this stage."""
         return self.recipe.stage(self.stage)
+
+    @property
+    def inputs(self) -> int:
+        """Channels of the network's input."""
+        return self.recipe.geometry.refine_channels if self.stage == 'refine' else RGB
+
+    def coarse(self) -> ImageNetwork | None:
+        """Read the coarse network where this one sees its logits.
+
+        Returns:
+            The network in evaluation mode, or None.
+
+        Raises:
+            StsegError: it has not been trained.
+        """
+        if self.inputs == RGB:
+            return None
+        path = checkpoint_path(self.run_dir, 'coarse', self.recipe.export)
+        return load_checkpoint(path)[0]

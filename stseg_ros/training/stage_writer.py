@@ -39,6 +39,7 @@ class StageWriter:
         self._learner = learner
         self._progress = progress
         self._images = fingerprint(job.train + job.dev)
+        self._coarse = job.coarse()
         self._dev_dice = math.nan
         self._best_dice = math.nan
         self._log = RunLog(job.run_dir, job.stage, tensorboard=job.tensorboard) if first else None
@@ -133,8 +134,8 @@ class StageWriter:
         """Score the network alone on the held-out images, and draw some of them."""
         job, model = self._job, self._learner.result.eval()
         preview = job.run_dir / f'preview_{job.stage}.png'
-        draw_preview(model, job.dev, job.recipe, job.stage, preview)
-        return dice(score_held_out(model, job.dev, job.recipe, job.stage))
+        draw_preview(model, job.dev, job.recipe, job.stage, preview, self._coarse)
+        return dice(score_held_out(model, job.dev, job.recipe, job.stage, self._coarse))
 
     def _save_weights(self, which: str, step: int) -> None:
         job = self._job

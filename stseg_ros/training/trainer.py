@@ -10,8 +10,9 @@ from stseg_ros.errors import StsegError
 from stseg_ros.networks.image_network import ImageNetwork
 from stseg_ros.training.batches import StepBatches, draw_ahead
 from stseg_ros.training.learner import Learner
+from stseg_ros.training.priors import out_of_fold_priors
 from stseg_ros.training.processes import Processes
-from stseg_ros.training.run_files import checkpoint_path, load_checkpoint
+from stseg_ros.training.run_files import RGB, checkpoint_path, load_checkpoint
 from stseg_ros.training.stage_job import StageJob, TrainedStage
 from stseg_ros.training.stage_progress import StageProgress
 from stseg_ros.training.stage_writer import StageWriter
@@ -37,7 +38,7 @@ def train_stage(job: StageJob, processes: Processes, stop: StopRequest) -> Train
     config, first = job.config, processes.first
     processes.check_batch(config.batch)
     torch.manual_seed(job.seed)
-    learner = Learner(config, processes, start=_start(job))
+    learner = Learner(config, processes, start=_start(job), inputs=job.inputs)
     progress = StageProgress(stage=job.stage, steps=config.steps, batch=config.batch, shown=first)
     writer = StageWriter(job, learner, progress, first=first)
     step = done = writer.begin()
@@ -66,11 +67,15 @@ def _start(job: StageJob) -> ImageNetwork | None:
 
 
 def _own_batches(job: StageJob, processes: Processes) -> StepBatches:
+    priors = None
+    if job.inputs > RGB:
+        priors = out_of_fold_priors(job.recipe, job.train, job.run_dir, job.seed)
     return StepBatches(
         images=job.train,
         recipe=job.recipe,
         stage=job.stage,
         seed=job.seed,
+        priors=priors,
         rank=processes.rank,
         processes=processes.count,
     )

@@ -51,7 +51,7 @@ def export(
     return model, path, request.param
 
 
-class Redness(torch.nn.Module):
+class Redness(ImageNetwork):
     """A coarse network whose logits are (red - green) / 40."""
 
     def forward(self, image_nhwc: torch.Tensor) -> torch.Tensor:
@@ -88,7 +88,7 @@ def test_the_prior_is_what_the_coarse_network_says() -> None:
     frame_hwc = np.zeros((64, 128, 3), np.uint8)
     frame_hwc[..., 0] = 100
     frame_hwc[:, 64:] = (0, 200, 0)
-    models = {'coarse': Redness(), 'refine': network(0, inputs=4)}
+    models = {'coarse': Redness(torch.nn.Identity()), 'refine': network(0, inputs=4)}
     (batch,) = network_inputs(models, [frame_hwc], PRIOR)['refine']
     assert batch.shape == (3, 32, 64, 4)
     # Logits of 2.5 left and -5 right, in steps of a sixteenth around 128; the border is smooth.

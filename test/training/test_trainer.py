@@ -15,6 +15,7 @@ pytest.importorskip('torch')
 import torch
 
 from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.networks.image_network import ImageNetwork
 from stseg_ros.training.held_out import frame_logits, grid_boxes
 from stseg_ros.training.learner import Learner, learning_rate_share
 from stseg_ros.training.recipe import load_recipe
@@ -114,15 +115,16 @@ def test_grid_boxes_cover_the_frame_once(tmp_path: Path) -> None:
 
 
 def test_frame_logits_puts_every_region_in_its_place(tmp_path: Path) -> None:
-    class Red(torch.nn.Module):
+    class Red(ImageNetwork):
         def forward(self, image_nhwc: torch.Tensor) -> torch.Tensor:
             return image_nhwc[..., 0].float()
 
     recipe = load_recipe(write_recipe(tmp_path))
     image_hwc = np.random.default_rng(0).integers(0, 256, (128, 256, 3), dtype=np.uint8)
-    refined = frame_logits(Red(), image_hwc, recipe, 'refine')
+    refined = frame_logits(Red(torch.nn.Identity()), image_hwc, recipe, 'refine')
     assert np.array_equal(refined, image_hwc[..., 0])
-    coarse = frame_logits(Red(), np.full((96, 128, 3), 77, np.uint8), recipe, 'coarse')
+    grey_hwc = np.full((96, 128, 3), 77, np.uint8)
+    coarse = frame_logits(Red(torch.nn.Identity()), grey_hwc, recipe, 'coarse')
     assert coarse.shape == (128, 256)
     assert np.allclose(coarse, 77)
 
