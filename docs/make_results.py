@@ -9,6 +9,7 @@ they can be added one by one. Needs requirements/train.txt.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,10 @@ own size.
 
 CamVid val is one run of a drive of which other parts are in the training set, so it flatters every
 model; drive 0006R0 was kept out of training altogether. The six BDD100K images are a smoke test.
+
+Look at the last training losses below before comparing with the whole frame: a network whose loss
+is still several times that of the coarse one has not converged, and the comparison then says what
+equal training buys, not what the network could reach.
 """
 
 
@@ -105,15 +110,21 @@ def training_rows(run: Path) -> list[dict[str, Any]]:
     from stseg_ros.training.run_plan import read_facts
 
     facts = read_facts(run, ('coarse', 'refine', 'whole'))
+    with (run / 'log.csv').open(newline='', encoding='utf-8') as stream:
+        losses = {row['stage']: row['loss'] for row in csv.DictReader(stream) if row['loss']}
     return [
-        {'network': stage, **{name: facts[stage][name] for name in TRAINING_FACTS}}
+        {
+            'network': stage,
+            **{name: facts[stage][name] for name in TRAINING_FACTS},
+            'last_loss': losses[stage],
+        }
         for stage in ('coarse', 'refine', 'whole')
     ]
 
 
 def training_table(rows_of_seed: dict[str, list[dict[str, Any]]]) -> str:
     """Write the same as a table."""
-    names = ('seed', 'network', *TRAINING_FACTS)
+    names = ('seed', 'network', *TRAINING_FACTS, 'last_loss')
     lines = [f'| {" | ".join(names)} |', '| --- ' * len(names) + '|']
     for seed, rows in rows_of_seed.items():
         lines += [
