@@ -32,8 +32,7 @@ class Geometry:
         coarse_factor: the coarse network sees the working image shrunk by this in each axis.
         grid: rows and columns of regions (the paper's is N_p, N_p).
         max_regions: largest batch of the refine network.
-        prior: whether the refine network's input has a fourth channel, what the coarse network
-            says of each pixel, see `stseg_ros.logit_bytes`.
+        prior: whether the refine network sees the coarse logits too, see `logit_bytes`.
     """
 
     working_hw: tuple[int, int]
@@ -233,9 +232,8 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
     """
     content = _plain(manifest)
     # Innermost lists and mappings, such as a row of scores, take one line each.
-    text = yaml.safe_dump(
-        content, sort_keys=False, allow_unicode=True, width=160, default_flow_style=None
-    )
+    style: dict[str, Any] = {'width': 160, 'default_flow_style': None}
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, **style)
     (root / MANIFEST).write_text(text, encoding='utf-8')
 
 

@@ -18,7 +18,7 @@ VERBS = {
     'demo': 'run the node on a bag over ROS 2 and report masks, latency and pictures',
     'scenes': 'draw synthetic road scenes with exact vehicle masks',
     'data': 'check data sets before training: counts, sizes, labels, a contact sheet',
-    'train': 'train the two networks from a recipe',
+    'train': 'train the networks of a recipe',
     'evaluate': 'score a bundle on labelled images, with figures and pictures',
     'export': 'turn a training run into a bundle that the node runs',
 }
