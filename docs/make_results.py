@@ -48,11 +48,11 @@ INTRODUCTION = """\
 
 Written by `docs/make_results.py`, which trains `config/train/driving_small.yaml` once per seed and
 scores each run with `stseg evaluate`; the figures behind the tables are in `docs/results.json`.
-Each figure is the mean over the seeds, with the lowest and the highest in brackets. All networks
-of a table have the same architecture; `whole` is one network on the whole frame at the working
-size, and its training steps saw as many pixels as those of stage 2. A pixel is vehicle above a
-probability of 0.5; two stages add the logits. Scores are pooled over all pixels, at the images'
-own size.
+Each figure is the mean over the seeds, with the lowest and the highest in brackets where there are
+several. All networks of a table have the same architecture; `whole` is one network on the whole
+frame at the working size, and its training saw as many pixels as that of stage 2. A pixel is
+vehicle above a probability of 0.5 (the model card gives each its own threshold instead); two
+stages add the logits. Scores are pooled over all pixels, at the images' own size.
 
 CamVid val is one run of a drive of which other parts are in the training set, so it flatters every
 model; drive 0006R0 was kept out of training altogether. The six BDD100K images are a smoke test.

@@ -97,8 +97,8 @@ def require_onnx() -> None:
     """
     if find_spec('onnx') is None:
         raise StsegError(
-            'counting multiply-accumulates needs onnx; install with `pip install onnx`, '
-            'or everything for training with `pip install -r requirements/train.txt`'
+            'counting multiply-accumulates needs onnx; install it beside stseg_ros, '
+            'with `.venv/bin/pip install onnx` after `make setup`'
         )
 
 

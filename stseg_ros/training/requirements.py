@@ -26,7 +26,7 @@ def require_training_libraries() -> None:
     if missing:
         raise StsegError(
             f'training and export need {", ".join(missing)}; install with '
-            f'`pip install {" ".join(missing)}`'
+            '`.venv/bin/pip install -r requirements/train.txt`'
         )
 
 

@@ -13,6 +13,7 @@ from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
 from stseg_ros.verbs.dataset_arguments import add_dataset_arguments, find_images
+from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,10 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
     from stseg_ros.measure.compute_cost import require_onnx
     from stseg_ros.measure.evaluation import document
 
-    require_onnx()
     if arguments.pictures < 0:
         raise ConfigError(f'--pictures is {arguments.pictures}; give 0 or more')
     images, split = find_images(arguments)
+    require_onnx()
+    if arguments.output:
+        make_output_folder(arguments.output)
     with ExitStack() as stack:
         bundles = _find_bundles(arguments, images, stack)
         facts = _facts(arguments, split, bundles)
@@ -211,7 +214,6 @@ def _write(
     if arguments.output:
         from stseg_ros.measure.score_figure import draw_dice_and_macs
 
-        arguments.output.mkdir(parents=True, exist_ok=True)
         paths.append(arguments.output / 'evaluation.json')
         chosen = {item.name: item.chosen_regions for item in evaluations}
         title = f'{facts.title}: {content["images"]} images'

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stseg_ros.errors import ConfigError, DataError, FrameError
+from stseg_ros.verbs.output_folder import make_output_folder
 from stseg_ros.verbs.pipeline_arguments import add_pipeline_arguments, open_from_arguments
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     _, segmenter = open_from_arguments(arguments)
     failures = 0
     try:
+        make_output_folder(arguments.output)
         print(f'backend: {segmenter.backend_note}')
-        arguments.output.mkdir(parents=True, exist_ok=True)
         for path in tqdm(paths, unit='image', disable=len(paths) == 1 or None):
             try:
                 share, total_ns = _segment_one(segmenter, path, arguments.output)
