@@ -100,9 +100,7 @@ def test_two_stages_cost_coarse_and_regions(tmp_path: Path) -> None:
 
 def test_missing_onnx_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute_cost, 'find_spec', {}.get)
-    with pytest.raises(
-        StsegError, match=r'needs onnx; .* `\.venv/bin/pip install onnx`'
-    ):
+    with pytest.raises(StsegError, match=r'needs onnx; .* `\.venv/bin/pip install onnx`'):
         compute_cost.require_onnx()
 
 
