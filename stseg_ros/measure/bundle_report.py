@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import reduce
 from operator import add
 from typing import Any
@@ -149,7 +150,7 @@ def report_bundle(
     Returns:
         What the bundle's manifest says now.
     """
-    with BundleUnderTest(bundle, PipelineConfig()) as subject:
+    with closing(BundleUnderTest(bundle, PipelineConfig())) as subject:
         chosen = choose_settings(subject, held_out, bundle.manifest.recommended.regions)
         scores = {
             name: score_table(subject, frames, chosen) for name, frames in score_sets.items()

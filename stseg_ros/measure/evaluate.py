@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
 
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import ModelBundle
@@ -46,7 +46,7 @@ class CandidateScore:
 
 
 class BundleUnderTest:
-    """A bundle, opened to be run in every mode it has.
+    """A bundle, opened to be run in every mode it has; `close` frees it.
 
     Attributes:
         bundle: the bundle.
@@ -68,12 +68,11 @@ class BundleUnderTest:
         self.segmenter = open_segmenter(bundle, config)
         self.settings = self.segmenter.settings
         self._whole = None
-        if bundle.whole_path is not None:
-            try:
+        with ExitStack() as closed_on_failure:
+            closed_on_failure.callback(self.segmenter.close)
+            if bundle.whole_path is not None:
                 self._whole = WholeFrameSegmenter(bundle, self.segmenter.backend, config)
-            except Exception:
-                self.segmenter.close()
-                raise
+            closed_on_failure.pop_all()
 
     @property
     def has_whole(self) -> bool:
@@ -106,19 +105,6 @@ class BundleUnderTest:
         if self._whole is not None:
             self._whole.close()
         self.segmenter.close()
-
-    def __enter__(self) -> BundleUnderTest:
-        """Return itself; leaving the `with` block closes it."""
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close all networks."""
-        self.close()
 
 
 def score_candidates(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-_COLOURS = {TWO_STAGE: '#1f3c88', COARSE: '#d1495b', WHOLE: '#66a182'}
+MODE_COLOURS = {TWO_STAGE: '#1f3c88', COARSE: '#d1495b', WHOLE: '#66a182'}
 _NAMES = {TWO_STAGE: 'two-stage', COARSE: 'coarse only', WHOLE: 'whole frame'}
 _GIGA = 1e9
 _SIZE_INCHES = (11.0, 4.5)
@@ -66,14 +66,14 @@ def _against_regions(
     two_stage = _of(rows, TWO_STAGE)
     counts = [row['regions'] for row in two_stage]
     values = [row[figure] / unit for row in two_stage]
-    axes.plot(counts, values, 'o-', color=_COLOURS[TWO_STAGE], label=_NAMES[TWO_STAGE])
+    axes.plot(counts, values, 'o-', color=MODE_COLOURS[TWO_STAGE], label=_NAMES[TWO_STAGE])
     for count, value in zip(counts, values, strict=True):
         if count in chosen.values():
-            colour = _COLOURS[TWO_STAGE]
+            colour = MODE_COLOURS[TWO_STAGE]
             axes.plot(count, value, 'o', color=colour, ms=13, mfc='none', label='chosen')
     for mode in (COARSE, WHOLE):
         for row in _of(rows, mode):
-            axes.axhline(row[figure] / unit, ls='--', color=_COLOURS[mode], label=_NAMES[mode])
+            axes.axhline(row[figure] / unit, ls='--', color=MODE_COLOURS[mode], label=_NAMES[mode])
     axes.set_xscale('log', base=2)
     axes.set_xticks(counts, [str(count) for count in counts])
     axes.minorticks_off()
@@ -86,7 +86,7 @@ def _add_paper_flops(axes: Axes, rows: Sequence[Row]) -> None:
         [row['regions'] for row in two_stage],
         [row['paper_flops'] / _GIGA for row in two_stage],
         'o:',
-        color=_COLOURS[TWO_STAGE],
+        color=MODE_COLOURS[TWO_STAGE],
         alpha=0.5,
         markersize=4,
         label="two-stage, the paper's count",
@@ -108,7 +108,7 @@ def _against_grid(
         places = [place for place, _ in points]
         values = [row[figure] / unit for _, row in points]
         style = 'o-' if mode == TWO_STAGE else 'o--'
-        axes.plot(places, values, style, color=_COLOURS[mode], label=_NAMES[mode])
+        axes.plot(places, values, style, color=MODE_COLOURS[mode], label=_NAMES[mode])
         if mode == TWO_STAGE:
             for place, value, (_, row) in zip(places, values, points, strict=True):
                 note = f'K = {row["regions"]}'

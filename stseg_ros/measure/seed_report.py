@@ -9,8 +9,8 @@ from statistics import fmean
 from typing import Any
 
 from stseg_ros.measure.candidates import COARSE, TWO_STAGE, WHOLE
+from stseg_ros.measure.score_figure import MODE_COLOURS
 
-_COLOURS = {TWO_STAGE: '#1f3c88', COARSE: '#d1495b', WHOLE: '#66a182'}
 _GIGA = 1e9
 
 
@@ -194,7 +194,7 @@ def draw_frontier(tables: Sequence[SeedTable], path: Path) -> None:
                     [max(spread.values) - spread.mean for spread in dice],
                 ),
                 fmt='o-' if mode == TWO_STAGE else 's',
-                color=_COLOURS[mode],
+                color=MODE_COLOURS[mode],
                 capsize=3,
                 label=mode.replace('_', '-'),
             )

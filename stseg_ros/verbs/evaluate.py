@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from stseg_ros.measure.compute_cost import require_onnx
     from stseg_ros.measure.evaluation import document
+    from stseg_ros.measure.score_table import LEGEND
 
     if arguments.pictures < 0:
         raise ConfigError(f'--pictures is {arguments.pictures}; give 0 or more')
@@ -98,8 +99,6 @@ def run(arguments: argparse.Namespace) -> int:
         for note in facts.notes:
             print(f'note: {note}')
         evaluations = [_evaluate(arguments, bundle, images) for bundle in bundles]
-    from stseg_ros.measure.score_table import LEGEND
-
     print(LEGEND)
     _write(arguments, document(facts, evaluations), facts, evaluations)
     return 0
@@ -167,7 +166,7 @@ def _evaluate(
         precision=arguments.precision,
     )
     regions = _regions(arguments.regions, bundle.geometry)
-    with BundleUnderTest(bundle, config) as subject:
+    with closing(BundleUnderTest(bundle, config)) as subject:
         evaluation = Evaluation(subject, images, regions)
         with tqdm(total=len(images.names), unit='image', desc=bundle.name, disable=None) as bar:
             result = evaluation.score(bar.update)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def opened(bundle: ModelBundle) -> BundleUnderTest:
 
 @pytest.fixture
 def subject(bundle: ModelBundle) -> Iterator[BundleUnderTest]:
-    with opened(bundle) as subject:
+    with closing(opened(bundle)) as subject:
         yield subject
 
 
@@ -62,7 +63,7 @@ def with_whole(bundle: ModelBundle) -> Iterator[BundleUnderTest]:
         bundle.manifest.networks, whole=NetworkFile(file=path.name, sha256=file_sha256(path))
     )
     write_manifest(bundle.root, dataclasses.replace(bundle.manifest, networks=networks))
-    with opened(ModelBundle.read(bundle.root)) as subject:
+    with closing(opened(ModelBundle.read(bundle.root))) as subject:
         yield subject
 
 

@@ -107,7 +107,7 @@ def test_missing_onnx_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.torch
 @pytest.mark.parametrize('architecture', ['paper_unet', 'residual_fpn'])
 def test_counts_what_pytorch_runs(architecture: str, tmp_path: Path) -> None:
-    torch = pytest.importorskip('torch')
+    torch = pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
     from torch.utils.flop_counter import FlopCounterMode
 
     from stseg_ros.networks.architectures import NetworkConfig, build_network

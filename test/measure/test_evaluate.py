@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def bundle(tmp_path: Path) -> ModelBundle:
 
 @pytest.fixture
 def subject(bundle: ModelBundle) -> Iterator[BundleUnderTest]:
-    with BundleUnderTest(bundle, PipelineConfig(backend='onnxruntime')) as opened:
+    with closing(BundleUnderTest(bundle, PipelineConfig(backend='onnxruntime'))) as opened:
         yield opened
 
 

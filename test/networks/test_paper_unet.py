@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from stseg_ros.networks.architectures import NetworkConfig, build_network
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor

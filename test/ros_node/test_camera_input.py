@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 from stseg_ros.ros_node.diagnostics import Heartbeat, Level, NodeStatus, summarise, summary_pairs
 from stseg_ros.ros_node.frame_statistics import Totals, Window

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.image_messages import image
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 from stseg_ros.errors import EngineError
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 from std_msgs.msg import Header
 

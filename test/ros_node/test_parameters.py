@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 from stseg_ros.config import PipelineConfig
 from stseg_ros.errors import ConfigError

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip('rclpy')
+pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 from sensor_msgs.msg import Image
 from support.ros_segmenter import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.tiny_training import RECIPE, write_camvid, write_recipe
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from stseg_ros.errors import DataError
 from stseg_ros.training.batches import StepBatches, draw_ahead

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.tiny_training import RECIPE, alone, write_camvid, write_recipe
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 import torch
 

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 import torch
 

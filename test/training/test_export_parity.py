@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 import torch
 

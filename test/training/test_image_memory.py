@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from stseg_ros.errors import DataError
 from stseg_ros.training.image_memory import ImageMemory, machine_budget

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from support.tiny_training import RECIPE, write_camvid, write_recipe
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from stseg_ros.datasets.synthetic.scenes import render_scene
 from stseg_ros.errors import ConfigError, DataError

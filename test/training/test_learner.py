@@ -7,7 +7,7 @@ import math
 import pytest
 from support.tiny_training import alone
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 import torch
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 import torch
 from torch.nn import functional

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.tiny_training import RECIPE, WHOLE, write_recipe
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from stseg_ros.errors import ConfigError
 from stseg_ros.training.recipe import load_recipe, save_recipe

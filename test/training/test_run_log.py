@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from stseg_ros.errors import StsegError
 from stseg_ros.training import requirements

@@ -165,7 +165,7 @@ def test_training_images_are_pointed_out(
 def test_a_run_is_exported_for_the_while(
     tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip('torch')
+    pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
     from stseg_ros.training import export_bundle
 
     seen = {}

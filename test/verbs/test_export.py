@@ -13,7 +13,7 @@ import pytest
 from support.tiny_bundle import write_redness_network
 from support.tiny_training import write_camvid
 
-pytest.importorskip('torch')
+pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from support.hand_made_run import write_run
 
