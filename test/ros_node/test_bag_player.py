@@ -239,7 +239,10 @@ def test_a_log_that_cannot_be_written_is_an_error(bag: Path, listener: Listener)
 def test_a_loop_goes_on_until_it_is_interrupted(bag: Path, listener: Listener) -> None:
     listener.listen('/cam/image', Image)
     command = [sys.executable, '-m', 'stseg_ros.cli', 'bag', 'play', str(bag), '--loop']
+    # Tests that a shell starts in the background ignore SIGINT, and what they start would too.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     player = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    signal.signal(signal.SIGINT, inherited)
     try:
         images = listener.wait_for('/cam/image', 15)
         player.send_signal(signal.SIGINT)
