@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
 
 from stseg_ros.errors import EngineError
-from stseg_ros.records import Float32Array, UInt8Array
+from stseg_ros.records import ChannelOrder, UInt8Array
+
+BYTES = 'bytes'
+FLOAT32 = 'float32'
+
+# Where each channel of RGB, and the prior if there is one, lies in a batch of BGR.
+FROM_BGR = (2, 1, 0, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +42,29 @@ class EngineOptions:
         threads: CPU threads of one network; 0 leaves the choice to the backend.
         precision: 'default' takes the backend's fastest arithmetic, 'float32' asks for exact FP32.
         max_batch: the largest batch that will be asked for.
+        logits: what `InferenceEngine.infer` returns: 'bytes', see `stseg_ros.logit_bytes`, or
+            'float32' as the network computes them.
     """
 
     threads: int = 0
     precision: str = 'default'
     max_batch: int = 1
+    logits: str = BYTES
 
 
 class InferenceEngine(Protocol):
     """One network, opened and ready.
 
-    Input is uint8 NHWC RGB, output float32 NHW logits; normalisation is inside the graph. An
-    engine belongs to the thread that runs it.
+    The network maps uint8 NHWC RGB to float32 NHW logits; normalisation is inside the graph. The
+    steps around it, from the camera's channel order and to bytes, belong to the engine, because
+    most backends do them at next to no cost inside the graph. An engine belongs to the thread that
+    runs it.
 
     Attributes:
         backend: name of the backend, such as 'openvino'.
         device: what it runs on and in which arithmetic, for people.
-        input: the input tensor.
-        output: the output tensor.
+        input: the network's input tensor.
+        output: the network's output tensor.
     """
 
     backend: str
@@ -57,14 +72,18 @@ class InferenceEngine(Protocol):
     input: TensorSpec
     output: TensorSpec
 
-    def infer(self, batch_nhwc: UInt8Array) -> Float32Array:
+    def infer(
+        self, batch_nhwc: UInt8Array, order: ChannelOrder = ChannelOrder.RGB
+    ) -> npt.NDArray[Any]:
         """Run the network on a batch.
 
         Args:
-            batch_nhwc: (N, h, w, 3) uint8 RGB, C-contiguous.
+            batch_nhwc: (N, h, w, 3) uint8, C-contiguous, or with the prior as fourth channel.
+            order: order of the three colours.
 
         Returns:
-            (N, h, w) float32 logits, complete on return, valid until the next call or `close`.
+            (N, h, w) logits, uint8 or float32 as `EngineOptions.logits` asks, complete on return,
+            valid until the next call or `close`.
 
         Raises:
             EngineError: the batch does not fit the network, or the backend failed.
@@ -97,3 +116,21 @@ def check_batch(batch_nhwc: UInt8Array, spec: TensorSpec) -> None:
             f'{spec.name}: got {batch_nhwc.dtype} {actual_shape}, '
             f'the network takes {spec.dtype} {expected_shape}'
         )
+
+
+def as_rgb(batch_nhwc: UInt8Array, order: ChannelOrder) -> UInt8Array:
+    """Bring a batch into the network's channel order, for backends that cannot do it themselves.
+
+    Args:
+        batch_nhwc: (N, h, w, 3 or 4) uint8, C-contiguous.
+        order: order of its three colours.
+
+    Returns:
+        The same where it is RGB, else a new array.
+    """
+    if order is ChannelOrder.RGB:
+        return batch_nhwc
+    count, height, width, channels = batch_nhwc.shape
+    swap = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
+    rows_hwc = cv2.cvtColor(batch_nhwc.reshape(count * height, width, channels), swap)
+    return np.asarray(rows_hwc, np.uint8).reshape(batch_nhwc.shape)

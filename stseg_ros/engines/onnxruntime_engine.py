@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec, check_batch
+from stseg_ros.engines.engine_protocol import (
+    BYTES,
+    EngineOptions,
+    TensorSpec,
+    as_rgb,
+    check_batch,
+)
 from stseg_ros.errors import EngineError
-from stseg_ros.records import Float32Array, UInt8Array
+from stseg_ros.logit_bytes import to_bytes
+from stseg_ros.records import ChannelOrder, UInt8Array
 
 _DTYPES = {'tensor(uint8)': 'uint8', 'tensor(float)': 'float32', 'tensor(float16)': 'float16'}
 
@@ -25,7 +33,8 @@ class OnnxRuntimeEngine:
 
         Args:
             onnx_path: the network.
-            options: threads; ONNX Runtime's CPU provider computes in float32 in any case.
+            options: threads and form of the logits; ONNX Runtime's CPU provider computes in
+                float32 in any case.
 
         Raises:
             EngineError: ONNX Runtime is not installed or does not take the network.
@@ -48,19 +57,25 @@ class OnnxRuntimeEngine:
         except Exception as err:
             raise EngineError(f'onnxruntime cannot open {onnx_path}: {err}') from err
         self._session: Any = session
+        self._as_bytes = options.logits == BYTES
         self.input = _spec(session.get_inputs()[0])
         self.output = _spec(session.get_outputs()[0])
 
-    def infer(self, batch_nhwc: UInt8Array) -> Float32Array:
+    def infer(
+        self, batch_nhwc: UInt8Array, order: ChannelOrder = ChannelOrder.RGB
+    ) -> npt.NDArray[Any]:
         """See `InferenceEngine.infer`."""
         if self._session is None:
             raise EngineError('onnxruntime: the network is closed')
         check_batch(batch_nhwc, self.input)
         try:
-            (logits,) = self._session.run([self.output.name], {self.input.name: batch_nhwc})
+            (logits,) = self._session.run(
+                [self.output.name], {self.input.name: as_rgb(batch_nhwc, order)}
+            )
         except Exception as err:
             raise EngineError(f'onnxruntime failed: {err}') from err
-        return np.asarray(logits, dtype=np.float32)
+        logits_nhw = np.asarray(logits, np.float32)
+        return to_bytes(logits_nhw) if self._as_bytes else logits_nhw
 
     def close(self) -> None:
         """See `InferenceEngine.close`."""

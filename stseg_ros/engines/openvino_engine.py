@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec, check_batch
+from stseg_ros.engines.engine_protocol import (
+    BYTES,
+    FROM_BGR,
+    EngineOptions,
+    TensorSpec,
+    check_batch,
+)
 from stseg_ros.errors import EngineError
-from stseg_ros.records import Float32Array, UInt8Array
+from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
+from stseg_ros.records import ChannelOrder, UInt8Array
 
 # A network compiled for one batch size runs about a tenth faster than one with a free batch axis,
 # and compiling takes some 50 ms; each keeps a copy of the weights, so only the latest sizes stay.
@@ -27,7 +35,8 @@ class OpenVinoEngine:
 
         Args:
             onnx_path: the network.
-            options: threads and precision; every batch size is compiled when it first comes.
+            options: threads, precision and form of the logits; every batch size is compiled when
+                it first comes.
 
         Raises:
             EngineError: OpenVINO is not installed or does not take the network.
@@ -39,7 +48,8 @@ class OpenVinoEngine:
                 f'openvino is not installed ({err}); pip install openvino, or take another backend'
             ) from err
         self._openvino = openvino
-        self._compiled: OrderedDict[int, Any] = OrderedDict()
+        self._compiled: OrderedDict[tuple[int, ChannelOrder], Any] = OrderedDict()
+        self._as_bytes = options.logits == BYTES
         properties: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY'}
         if options.threads:
             properties['INFERENCE_NUM_THREADS'] = options.threads
@@ -51,47 +61,72 @@ class OpenVinoEngine:
             self._model = self._core.read_model(onnx_path)
             self.input = _spec(self._model.input(0))
             self.output = _spec(self._model.output(0))
-            compiled = self._request(self.input.shape[0] or 1).get_compiled_model()
+            first = self._request(self.input.shape[0] or 1, ChannelOrder.RGB)
+            compiled = first.get_compiled_model()
             arithmetic = compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()
             cpu = self._core.get_property('CPU', 'FULL_DEVICE_NAME')
         except RuntimeError as err:
             raise EngineError(f'openvino cannot open {onnx_path}: {_first_line(err)}') from err
         self.device = f'{cpu} ({arithmetic})'
 
-    def infer(self, batch_nhwc: UInt8Array) -> Float32Array:
+    def infer(
+        self, batch_nhwc: UInt8Array, order: ChannelOrder = ChannelOrder.RGB
+    ) -> npt.NDArray[Any]:
         """See `InferenceEngine.infer`."""
         if self._model is None:
             raise EngineError('openvino: the network is closed')
         check_batch(batch_nhwc, self.input)
         try:
-            request = self._request(len(batch_nhwc))
+            request = self._request(len(batch_nhwc), order)
             tensor = self._openvino.Tensor(batch_nhwc, shared_memory=True)
             request.set_input_tensor(tensor)
             request.infer()
             logits = request.get_output_tensor().data
         except RuntimeError as err:
             raise EngineError(f'openvino failed: {_first_line(err)}') from err
-        return np.asarray(logits, dtype=np.float32)
+        return np.asarray(logits)
 
     def close(self) -> None:
         """See `InferenceEngine.close`."""
         self._compiled.clear()
         self._model = None
 
-    def _request(self, batch: int) -> Any:
-        """Return the inference request for one batch size, compiling it at first need."""
-        request = self._compiled.get(batch)
+    def _request(self, batch: int, order: ChannelOrder) -> Any:
+        """Return the inference request for one kind of batch, compiling it at first need."""
+        request = self._compiled.get((batch, order))
         if request is None:
             model = self._model.clone()
             model.reshape([batch, *self.input.shape[1:]])
             request = self._core.compile_model(
-                model, 'CPU', self._properties
+                self._with_steps_around(model, order), 'CPU', self._properties
             ).create_infer_request()
-            self._compiled[batch] = request
+            self._compiled[batch, order] = request
             if len(self._compiled) > _COMPILED_KEPT:
                 self._compiled.popitem(last=False)
-        self._compiled.move_to_end(batch)
+        self._compiled.move_to_end((batch, order))
         return request
+
+    def _with_steps_around(self, model: Any, order: ChannelOrder) -> Any:
+        """Add the channels' order and the bytes to the graph, where they cost next to nothing."""
+        from openvino import opset13
+        from openvino.preprocess import PrePostProcessor
+
+        def from_bgr(batch_nhwc: Any) -> Any:
+            channels = np.array(FROM_BGR[: self.input.shape[-1]])
+            return opset13.gather(batch_nhwc, opset13.constant(channels), 3).output(0)
+
+        def to_bytes(logits_nhw: Any) -> Any:
+            steps = opset13.multiply(logits_nhw, opset13.constant(np.float32(STEPS_PER_LOGIT)))
+            around_zero = opset13.add(steps, opset13.constant(np.float32(ZERO)))
+            rounded = opset13.round(around_zero, 'half_to_even')
+            return opset13.convert(opset13.clamp(rounded, 0.0, 255.0), 'u8').output(0)
+
+        steps = PrePostProcessor(model)
+        if order is ChannelOrder.BGR:
+            steps.input().preprocess().custom(from_bgr)
+        if self._as_bytes:
+            steps.output().postprocess().custom(to_bytes)
+        return steps.build()
 
 
 def _spec(port: Any) -> TensorSpec:

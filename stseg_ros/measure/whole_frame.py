@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import cv2
 import numpy as np
 
 from stseg_ros.bundle import ModelBundle
@@ -12,16 +11,9 @@ from stseg_ros.config import PipelineConfig
 from stseg_ros.engines.backends import open_engine
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.errors import BundleError
-from stseg_ros.logit_bytes import to_bytes
 from stseg_ros.pipeline.fuse import threshold_mask
 from stseg_ros.pipeline.preprocess import check_frame, resize_image
-from stseg_ros.records import (
-    ChannelOrder,
-    Frame,
-    FrameTiming,
-    RegionSelection,
-    SegmentationResult,
-)
+from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 
 
 class WholeFrameSegmenter:
@@ -69,9 +61,8 @@ class WholeFrameSegmenter:
         check_frame(frame)
         started_ns = time.perf_counter_ns()
         working_hwc = resize_image(frame.image_hwc, self._working_hw)
-        if frame.channel_order is ChannelOrder.BGR:
-            cv2.cvtColor(working_hwc, cv2.COLOR_BGR2RGB, dst=working_hwc)
-        logit_bytes_hw = to_bytes(self._engine.infer(working_hwc[None])[0])
+        # A copy, for the engine's own array is valid until the next frame only.
+        logit_bytes_hw = self._engine.infer(working_hwc[None], frame.channel_order)[0].copy()
         height, width = frame.image_hwc.shape[:2]
         mask_hw = threshold_mask(logit_bytes_hw, (height, width), threshold)
         return SegmentationResult(

@@ -9,10 +9,16 @@ import numpy as np
 
 from stseg_ros.config import SegmenterSettings
 from stseg_ros.errors import ConfigError
-from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
+from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.pipeline.fuse import merge_regions, threshold_mask
 from stseg_ros.pipeline.preprocess import FrameSampler, check_frame
-from stseg_ros.records import CoarseResult, Frame, FrameTiming, SegmentationResult
+from stseg_ros.records import (
+    ChannelOrder,
+    CoarseResult,
+    Frame,
+    FrameTiming,
+    SegmentationResult,
+)
 
 if TYPE_CHECKING:
     from stseg_ros.bundle import Geometry
@@ -97,28 +103,27 @@ class TwoStageSegmenter:
         settings, image_hwc, order = self._settings, frame.image_hwc, frame.channel_order
         clock = [time.perf_counter_ns()]
 
-        batch = self._sampler.coarse(image_hwc, order)
+        batch = self._sampler.coarse(image_hwc)
         clock.append(time.perf_counter_ns())
 
-        logits_hw = self._engines.coarse.infer(batch)[0]
+        coarse = CoarseResult(logit_bytes_hw=self._engines.coarse.infer(batch, order)[0])
         clock.append(time.perf_counter_ns())
 
-        coarse = CoarseResult(logit_bytes_hw=to_bytes(logits_hw))
         selection = self._selector.select(
             coarse, regions=settings.regions, refine_below=settings.refine_below
         )
         fused_hw = resize_logit_bytes(coarse.logit_bytes_hw, self.geometry.working_hw)
         if len(selection):
             prior_hw = fused_hw if self.geometry.prior else None
-            batch = self._sampler.regions(image_hwc, order, selection.boxes_xyxy, prior_hw)
+            batch = self._sampler.regions(image_hwc, selection.boxes_xyxy, prior_hw)
         clock.append(time.perf_counter_ns())
 
         if len(selection):
-            refined_khw = self._engines.refine.infer(batch)
+            refined_khw = self._engines.refine.infer(batch, order)
         clock.append(time.perf_counter_ns())
 
         if len(selection):
-            merge_regions(fused_hw, selection.boxes_xyxy, to_bytes(refined_khw), settings.fusion)
+            merge_regions(fused_hw, selection.boxes_xyxy, refined_khw, settings.fusion)
         height, width = image_hwc.shape[:2]
         mask_hw = threshold_mask(fused_hw, (height, width), settings.threshold)
         clock.append(time.perf_counter_ns())
@@ -136,9 +141,12 @@ class TwoStageSegmenter:
         """Segment black frames, so that the first real one does not pay for first-time work."""
         height, width = self.geometry.working_hw
         # Larger than the working size, so that every resizing runs too.
-        frame = Frame(image_hwc=np.zeros((height * 3 // 2, width * 3 // 2, 3), np.uint8))
-        for _ in range(_WARM_UP_FRAMES):
-            self.segment(frame)
+        image_hwc = np.zeros((height * 3 // 2, width * 3 // 2, 3), np.uint8)
+        # Each channel order has its own compiled networks.
+        for order in (ChannelOrder.RGB, ChannelOrder.BGR):
+            frame = Frame(image_hwc=image_hwc, channel_order=order)
+            for _ in range(_WARM_UP_FRAMES):
+                self.segment(frame)
 
     def close(self) -> None:
         """Close the networks."""

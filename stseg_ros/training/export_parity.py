@@ -10,12 +10,13 @@ import numpy as np
 
 from stseg_ros.bundle import Geometry
 from stseg_ros.engines.backends import open_engine
+from stseg_ros.engines.engine_protocol import FLOAT32 as FLOAT32_LOGITS
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.errors import StsegError
 from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler, resize_image
-from stseg_ros.records import ChannelOrder, Float32Array, UInt8Array, sigmoid
+from stseg_ros.records import Float32Array, UInt8Array, sigmoid
 from stseg_ros.training.export_onnx import FLOAT16, FLOAT32, HALF_WEIGHTS, as_stored
 from stseg_ros.training.held_out import grid_boxes
 
@@ -83,15 +84,13 @@ def network_inputs(
     inputs: dict[str, list[UInt8Array]] = {stage: [] for stage in models}
     for image_hwc in images_hwc:
         # Copies, for the sampler gives out the same buffers for every image.
-        coarse = sampler.coarse(image_hwc, ChannelOrder.RGB).copy()
+        coarse = sampler.coarse(image_hwc).copy()
         prior_hw = None
         if geometry.prior:
             logits_hw = network_logits(models['coarse'], coarse)[0]
             prior_hw = resize_logit_bytes(to_bytes(logits_hw), geometry.working_hw)
         inputs['coarse'].append(coarse)
-        inputs['refine'].append(
-            sampler.regions(image_hwc, ChannelOrder.RGB, boxes_xyxy, prior_hw).copy()
-        )
+        inputs['refine'].append(sampler.regions(image_hwc, boxes_xyxy, prior_hw).copy())
         if 'whole' in models:
             inputs['whole'].append(resize_image(image_hwc, geometry.working_hw)[None])
     return inputs
@@ -133,7 +132,9 @@ def check_parity(
 def _largest_difference(
     backend: str, path: Path, batches: Sequence[UInt8Array], expected: Sequence[Float32Array]
 ) -> float:
-    options = EngineOptions(precision='float32', max_batch=max(map(len, batches)))
+    options = EngineOptions(
+        precision='float32', max_batch=max(map(len, batches)), logits=FLOAT32_LOGITS
+    )
     engine = open_engine(backend, path, options)
     differences = [
         np.abs(sigmoid(engine.infer(batch)) - sigmoid(logits_nhw)).max()

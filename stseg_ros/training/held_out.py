@@ -12,7 +12,7 @@ from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler
-from stseg_ros.records import ChannelOrder, Float32Array, Int32Array, UInt8Array
+from stseg_ros.records import Float32Array, Int32Array, UInt8Array
 from stseg_ros.training.augment import resize_labels
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.prior_config import kind_of_stage
@@ -78,7 +78,7 @@ def frame_logits(
     geometry = recipe.geometry
     sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
     if kind_of_stage(stage) == 'coarse':
-        batch = sampler.coarse(image_hwc, ChannelOrder.RGB)
+        batch = sampler.coarse(image_hwc)
         enlarged = cv2.resize(network_logits(model, batch)[0], geometry.working_hw[::-1])
         return np.asarray(enlarged, np.float32)
     height, width = geometry.working_hw
@@ -89,7 +89,7 @@ def frame_logits(
         assert coarse is not None
         coarse_hw = coarse_logit_bytes(coarse, image_hwc, geometry)
         prior_hw = resize_logit_bytes(coarse_hw, geometry.working_hw)
-    batch = sampler.regions(image_hwc, ChannelOrder.RGB, boxes_xyxy, prior_hw)
+    batch = sampler.regions(image_hwc, boxes_xyxy, prior_hw)
     logits_hw = np.empty(geometry.working_hw, np.float32)
     for box_xyxy, refined_hw in zip(boxes_xyxy, network_logits(model, batch), strict=True):
         left, top, right, bottom = box_xyxy

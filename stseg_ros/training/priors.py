@@ -17,7 +17,7 @@ from stseg_ros.errors import DataError
 from stseg_ros.logit_bytes import to_bytes
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler
-from stseg_ros.records import ChannelOrder, UInt8Array
+from stseg_ros.records import UInt8Array
 from stseg_ros.training.augment import vary_colours
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.recipe import Recipe
@@ -107,5 +107,5 @@ def coarse_logit_bytes(
         (h, w) uint8 logits at the coarse resolution, see `stseg_ros.logit_bytes`.
     """
     sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
-    batch = sampler.coarse(image_hwc, ChannelOrder.RGB)
+    batch = sampler.coarse(image_hwc)
     return to_bytes(network_logits(model, batch)[0])
