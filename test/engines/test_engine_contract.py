@@ -14,9 +14,11 @@ from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
 from stseg_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
 from stseg_ros.engines.openvino_engine import OpenVinoEngine
 from stseg_ros.errors import ConfigError, EngineError
+from stseg_ros.records import ChannelOrder
 
 ENGINES = [OpenVinoEngine, OnnxRuntimeEngine]
 FLOAT32 = EngineOptions(precision='float32', max_batch=4)
+FLOAT32_LOGITS = EngineOptions(precision='float32', max_batch=4, logits='float32')
 
 
 @pytest.fixture
@@ -27,12 +29,22 @@ def network(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=ENGINES, ids=lambda engine: engine.backend)
-def engine(request: pytest.FixtureRequest, network: Path) -> InferenceEngine:
-    return request.param(network, FLOAT32)
+def engine_type(request: pytest.FixtureRequest) -> type:
+    return request.param
 
 
-def random_batch(count: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, 8, 16, 3), np.uint8)
+@pytest.fixture
+def engine(engine_type: type, network: Path) -> InferenceEngine:
+    return engine_type(network, FLOAT32)
+
+
+def random_batch(count: int, seed: int = 0, channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 8, 16, channels), np.uint8)
+
+
+def redness(batch_rgb: np.ndarray, gain: float = 2.0) -> np.ndarray:
+    """Compute the logits of `write_redness_network`."""
+    return gain * (batch_rgb[..., 0].astype(float) - batch_rgb[..., 1]) / 255.0
 
 
 def test_every_backend_is_under_contract() -> None:
@@ -47,12 +59,52 @@ def test_specs(engine: InferenceEngine) -> None:
 
 
 @pytest.mark.parametrize('count', [1, 4, 2, 7])
-def test_logits_are_the_networks(engine: InferenceEngine, count: int) -> None:
-    batch = random_batch(count)
-    red, green = batch[..., 0].astype(float), batch[..., 1].astype(float)
-    logits = engine.infer(batch)
+@pytest.mark.parametrize('order', list(ChannelOrder))
+def test_logits_are_the_networks(
+    engine_type: type, network: Path, count: int, order: ChannelOrder
+) -> None:
+    engine = engine_type(network, FLOAT32_LOGITS)
+    rgb = random_batch(count)
+    batch = rgb if order is ChannelOrder.RGB else np.ascontiguousarray(rgb[..., ::-1])
+    logits = engine.infer(batch, order)
     assert (logits.shape, logits.dtype) == ((count, 8, 16), np.float32)
-    np.testing.assert_allclose(logits, 2.0 * (red - green) / 255.0, atol=1e-5)
+    np.testing.assert_allclose(logits, redness(rgb), atol=1e-5)
+
+
+@pytest.mark.parametrize('order', list(ChannelOrder))
+def test_bytes_are_the_rounded_logits(
+    engine_type: type, tmp_path: Path, order: ChannelOrder
+) -> None:
+    # Logits from -12 to 12: beyond 8 either way bytes are cut off.
+    path = tmp_path / 'network.onnx'
+    write_redness_network(path, (8, 16), batch=None, gain=12.0)
+    rgb = random_batch(3)
+    rgb[0, 0, :2] = [[255, 0, 9], [0, 255, 9]]
+    batch = rgb if order is ChannelOrder.RGB else np.ascontiguousarray(rgb[..., ::-1])
+    steps = engine_type(path, FLOAT32).infer(batch, order)
+    expected = 128.0 + 16.0 * redness(rgb, gain=12.0)
+    assert (steps.shape, steps.dtype) == ((3, 8, 16), np.uint8)
+    np.testing.assert_array_less(np.abs(steps - np.clip(expected, 0.0, 255.0)), 0.501)
+    assert steps[0, 0, :2].tolist() == [255, 0]
+
+
+def test_the_prior_stays_last(engine_type: type, tmp_path: Path) -> None:
+    # The network looks at the prior, too: the fourth channel takes part in its first colour.
+    path = tmp_path / 'network.onnx'
+    write_redness_network(path, (8, 16), batch=None, gain=2.0, prior_gain=1.0)
+    engine = engine_type(path, FLOAT32_LOGITS)
+    rgb = random_batch(2, channels=4)
+    bgr = np.ascontiguousarray(rgb[..., [2, 1, 0, 3]])
+    expected = redness(rgb) + rgb[..., 3] / 255.0
+    np.testing.assert_allclose(engine.infer(rgb), expected, atol=1e-5)
+    np.testing.assert_allclose(engine.infer(bgr, ChannelOrder.BGR), expected, atol=1e-5)
+
+
+def test_a_batch_is_left_alone(engine: InferenceEngine) -> None:
+    batch = random_batch(2)
+    before = batch.copy()
+    engine.infer(batch, ChannelOrder.BGR)
+    np.testing.assert_array_equal(batch, before)
 
 
 def test_a_changed_batch_size_keeps_the_answers(engine: InferenceEngine) -> None:
@@ -84,7 +136,6 @@ def test_closed_engines_refuse_and_close_again(engine: InferenceEngine) -> None:
         engine.infer(random_batch(1))
 
 
-@pytest.mark.parametrize('engine_type', ENGINES, ids=lambda engine: engine.backend)
 def test_an_unreadable_network_is_one_error(engine_type: type, tmp_path: Path) -> None:
     path = tmp_path / 'broken.onnx'
     path.write_bytes(b'\x08\x01broken')

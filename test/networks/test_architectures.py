@@ -88,7 +88,7 @@ def test_engines_compute_what_pytorch_computes(
     model = ImageNetwork(network(architecture, 'batch')).eval()
     path = tmp_path_factory.mktemp('export') / 'network.onnx'
     export_network(model, path, (50, 66), max_batch=4)
-    engine = engine_type(path, EngineOptions(precision='float32', max_batch=4))
+    engine = engine_type(path, EngineOptions(precision='float32', max_batch=4, logits='float32'))
     batch = np.random.default_rng(3).integers(0, 256, (3, 50, 66, 3), np.uint8)
     with torch.no_grad():
         expected = as_stored(model)(torch.from_numpy(batch)).numpy()

@@ -8,7 +8,7 @@ import pytest
 
 from stseg_ros.errors import FrameError
 from stseg_ros.pipeline.preprocess import FrameSampler, check_frame, resize_image
-from stseg_ros.records import ChannelOrder, Frame
+from stseg_ros.records import Frame
 
 
 def random_image(height: int, width: int) -> np.ndarray:
@@ -64,23 +64,33 @@ def sampler(working_hw: tuple[int, int] = (32, 48), coarse_factor: int = 8) -> F
     return FrameSampler(working_hw=working_hw, coarse_factor=coarse_factor)
 
 
-@pytest.mark.parametrize('order', list(ChannelOrder))
 @pytest.mark.parametrize('times', [4, 8, 16])
-def test_coarse_input_is_the_block_mean_in_rgb(order: ChannelOrder, times: int) -> None:
+def test_coarse_input_is_the_block_mean(times: int) -> None:
     # Blocks of one colour each, so that any sample of a block is its mean.
     colours = random_image(4, 6)
     image = np.repeat(np.repeat(colours, times, axis=0), times, axis=1)
-    rgb = colours if order is ChannelOrder.RGB else colours[..., ::-1]
-    batch = sampler().coarse(image, order)
+    batch = sampler().coarse(image)
     assert (batch.shape, batch.dtype) == ((1, 4, 6, 3), np.uint8)
-    np.testing.assert_array_equal(batch[0], rgb)
+    np.testing.assert_array_equal(batch[0], colours)
 
 
-def test_coarse_input_averages_every_pixel_of_a_frame_at_four_times_its_size() -> None:
-    image = random_image(16, 24)
-    expected = image.reshape(4, 4, 6, 4, 3).mean(axis=(1, 3))
-    # Each of two halvings rounds.
-    assert np.abs(sampler().coarse(image, ChannelOrder.RGB)[0] - expected).max() <= 1.0
+def test_coarse_input_averages_every_pixel_of_a_frame_at_twice_its_size() -> None:
+    image = random_image(8, 12)
+    expected = image.reshape(4, 2, 6, 2, 3).mean(axis=(1, 3))
+    assert np.abs(sampler().coarse(image)[0] - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize('camera_hw', [(720, 1280), (375, 1242), (600, 800)], ids=str)
+@pytest.mark.parametrize('axis', [0, 1])
+def test_coarse_input_lies_where_the_frame_does(camera_hw: tuple[int, int], axis: int) -> None:
+    shape = [1, 1, 1]
+    shape[axis] = camera_hw[axis]
+    slope = np.rint(np.linspace(0, 255, camera_hw[axis])).reshape(shape)
+    up = np.broadcast_to(slope, (*camera_hw, 3)).astype(np.uint8)
+    # What is brought too far shows with both signs, what is rounded up with one.
+    means = [sampler((512, 1024)).coarse(image)[0].mean() for image in (up, 255 - up)]
+    grey_levels_per_pixel = 255 / camera_hw[axis]
+    assert abs(means[0] - means[1]) / 2 < 1.0 * grey_levels_per_pixel
 
 
 @pytest.mark.parametrize(
@@ -91,39 +101,34 @@ def test_coarse_input_is_close_to_the_mean_of_all_pixels(camera_hw: tuple[int, i
     slope = np.linspace(60, 180, camera_hw[1])[None, :, None]
     image = np.clip(slope + noise, 0, 255).astype(np.uint8)
     expected = cv2.resize(image, (128, 64), interpolation=cv2.INTER_AREA).astype(float)
-    batch = sampler((512, 1024)).coarse(image, ChannelOrder.RGB)[0]
-    # Noise of 12 grey levels falls by the root of the samples, 16 or more.
-    assert np.abs(batch - expected).mean() < 3.0
+    batch = sampler((512, 1024)).coarse(image)[0]
+    # Noise of 12 grey levels falls by the root of the samples, 4 or more.
+    assert np.abs(batch - expected).mean() < 5.0
     assert abs((batch - expected).mean()) < 0.6
 
 
-@pytest.mark.parametrize('order', list(ChannelOrder))
 @pytest.mark.parametrize(
     'camera_hw',
     [(32, 48), (45, 60), (80, 120), (33, 50), (24, 36), (20, 80)],
     ids=['equal', 'edges on pixels', 'shrunk much', 'edges between', 'enlarged', 'both ways'],
 )
-def test_regions_are_those_of_the_resized_frame(
-    order: ChannelOrder, camera_hw: tuple[int, int]
-) -> None:
+def test_regions_are_those_of_the_resized_frame(camera_hw: tuple[int, int]) -> None:
     image = random_image(*camera_hw)
     boxes = np.array([[12, 0, 24, 8], [36, 24, 48, 32], [0, 16, 12, 24]], np.int32)
-    batch = sampler().regions(image, order, boxes)
+    batch = sampler().regions(image, boxes)
     much = max(camera_hw[0] / 32, camera_hw[1] / 48) > 2
     whole = cv2.resize(image, (48, 32), interpolation=cv2.INTER_AREA if much else cv2.INTER_LINEAR)
-    rgb = whole if order is ChannelOrder.RGB else whole[:, :, [2, 1, 0]]
     for region, (left, top, right, bottom) in zip(batch, boxes, strict=True):
-        np.testing.assert_array_equal(region, rgb[top:bottom, left:right])
+        np.testing.assert_array_equal(region, whole[top:bottom, left:right])
     assert batch.flags.c_contiguous
 
 
-@pytest.mark.parametrize('order', list(ChannelOrder))
-def test_the_prior_is_the_fourth_channel(order: ChannelOrder) -> None:
+def test_the_prior_is_the_fourth_channel() -> None:
     image = random_image(32, 48)
     prior = np.random.default_rng(3).integers(0, 256, (32, 48), np.uint8)
     boxes = np.array([[12, 0, 24, 8], [36, 24, 48, 32]], np.int32)
-    colours = sampler().regions(image, order, boxes)
-    batch = sampler().regions(image, order, boxes, prior)
+    colours = sampler().regions(image, boxes)
+    batch = sampler().regions(image, boxes, prior)
     assert batch.shape == (2, 8, 12, 4)
     np.testing.assert_array_equal(batch[..., :3], colours)
     np.testing.assert_array_equal(batch[0, ..., 3], prior[0:8, 12:24])
@@ -135,6 +140,6 @@ def test_the_camera_image_is_left_alone() -> None:
     before = image.copy()
     image.flags.writeable = False
     boxes = np.array([[0, 0, 12, 8]], np.int32)
-    sampler().coarse(image, ChannelOrder.BGR)
-    sampler().regions(image, ChannelOrder.BGR, boxes)
+    sampler().coarse(image)
+    sampler().regions(image, boxes)
     np.testing.assert_array_equal(image, before)

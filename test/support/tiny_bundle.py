@@ -25,11 +25,20 @@ COARSE_FACTOR = 8
 
 
 def write_redness_network(
-    path: Path, size_hw: tuple[int, int], *, batch: int | None, gain: float
+    path: Path,
+    size_hw: tuple[int, int],
+    *,
+    batch: int | None,
+    gain: float,
+    prior_gain: float | None = None,
 ) -> None:
-    """Write a network whose logits are ``gain * (R - G) / 255`` of each pixel."""
+    """Write a network whose logits are ``gain * (R - G) / 255`` of each pixel.
+
+    With a `prior_gain` it has a fourth channel, of which it adds ``prior_gain * prior / 255``.
+    """
     height, width = size_hw
-    weights = np.array([[gain / 255.0], [-gain / 255.0], [0.0]], np.float32)
+    gains = [gain, -gain, 0.0] + ([] if prior_gain is None else [prior_gain])
+    weights = np.array(gains, np.float32)[:, None] / 255.0
     nodes = [
         helper.make_node('Cast', ['image'], ['real'], to=TensorProto.FLOAT),
         helper.make_node('MatMul', ['real', 'weights'], ['deep']),
@@ -39,7 +48,11 @@ def write_redness_network(
     graph = helper.make_graph(
         nodes,
         'redness',
-        [helper.make_tensor_value_info('image', TensorProto.UINT8, [axis, height, width, 3])],
+        [
+            helper.make_tensor_value_info(
+                'image', TensorProto.UINT8, [axis, height, width, len(gains)]
+            )
+        ],
         [helper.make_tensor_value_info('logits', TensorProto.FLOAT, [axis, height, width])],
         [
             numpy_helper.from_array(weights, 'weights'),
