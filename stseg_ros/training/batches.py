@@ -13,7 +13,7 @@ import torch
 
 from stseg_ros.logit_bytes import ZERO, resize_logit_bytes
 from stseg_ros.pipeline.preprocess import resize_image
-from stseg_ros.records import UInt8Array
+from stseg_ros.records import Int32Array, UInt8Array
 from stseg_ros.training import augment
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.prior_config import kind_of_stage
@@ -23,6 +23,7 @@ _BATCHES_AHEAD = 8
 _DRAWING_THREADS = 2
 # Whole-frame views are cut from images at half the working size.
 _COARSE_LABEL_SCALE = 2
+_ANYWHERE: Int32Array = np.empty((0, 2), np.int32)
 
 
 class StepBatches:
@@ -36,6 +37,7 @@ class StepBatches:
         stage: str,
         seed: int,
         priors: list[UInt8Array] | None = None,
+        doubts_yx: list[Int32Array] | None = None,
         rank: int = 0,
         processes: int = 1,
     ) -> None:
@@ -50,6 +52,8 @@ class StepBatches:
             priors: for each image (V, h, w) uint8 coarse logits of the whole frame, one of which
                 becomes the fourth channel of a view, see `stseg_ros.training.priors`; None makes
                 views of three channels.
+            doubts_yx: for each image (A, 2) image pixels of which the coarse network was in doubt,
+                for the share `near_doubt` of the views.
             rank: which of the processes that train together this one is, from 0.
             processes: how many those are. Each draws every `processes`-th view, and together they
                 draw the batch that a single process would.
@@ -68,6 +72,8 @@ class StepBatches:
             'whole': geometry.working_hw,
         }
         self._priors = priors
+        assert doubts_yx is not None or not self._config.near_doubt
+        self._doubts_yx = doubts_yx
         self._prior_drop = recipe.priors.drop
         self._view_hw = self._config.view_hw or own_hw[kind]
         # A view spans this share of the frame, before it is varied.
@@ -107,7 +113,7 @@ class StepBatches:
         frame_hw = image.image_hwc.shape[:2]
         nominal_hw = (frame_hw[0] * self._share_hw[0], frame_hw[1] * self._share_hw[1])
         size_hw = augment.random_view_hw(nominal_hw, config, rng)
-        origin_yx = self._origin(image, size_hw, rng)
+        origin_yx = self._origin(index, size_hw, rng)
         box_hwc = augment.cut_box(image.image_hwc, origin_yx, size_hw)
         label_box_hw = _cut_labels(image, origin_yx, size_hw)
         scale = self._config.supervise_at
@@ -147,18 +153,34 @@ class StepBatches:
         return resize_logit_bytes(augment.cut_box(whole_hw, origin_yx, size_hw), self._view_hw)
 
     def _origin(
-        self, image: LabelledImage, size_hw: tuple[int, int], rng: np.random.Generator
+        self, index: int, size_hw: tuple[int, int], rng: np.random.Generator
     ) -> tuple[int, int]:
-        """Place a view near a vehicle's border, or anywhere; a larger one around the image."""
-        frame = np.array(image.image_hwc.shape[:2], float)
+        """Place a view at a vehicle's border, at a doubt, or anywhere.
+
+        It lies inside the image, or around it where it is larger. A pixel it is placed at may come
+        anywhere in the view.
+        """
+        frame = np.array(self._images[index].image_hwc.shape[:2], float)
         size = np.array(size_hw)
         low, high = np.minimum(0.0, frame - size), np.maximum(0.0, frame - size)
         origin = rng.uniform(low, high)
-        near = not self._whole_frame and rng.random() < self._config.near_vehicles
-        if near and len(image.anchors_yx):
-            anchor = image.anchors_yx[rng.integers(len(image.anchors_yx))]
-            origin = np.clip(anchor - rng.uniform(0.0, 1.0, size=2) * size, low, high)
+        places_yx = self._places(index, rng)
+        if len(places_yx):
+            place_yx = places_yx[rng.integers(len(places_yx))]
+            origin = np.clip(place_yx - rng.uniform(0.0, 1.0, size=2) * size, low, high)
         return round(origin[0]), round(origin[1])
+
+    def _places(self, index: int, rng: np.random.Generator) -> Int32Array:
+        """Draw the kind of place for a view; none where it may lie anywhere."""
+        if self._whole_frame:
+            return _ANYWHERE
+        share = rng.random()
+        if share < self._config.near_vehicles:
+            return self._images[index].anchors_yx
+        if share < self._config.near_vehicles + self._config.near_doubt:
+            assert self._doubts_yx is not None
+            return self._doubts_yx[index]
+        return _ANYWHERE
 
 
 def _shrunk(image: LabelledImage, recipe: Recipe) -> LabelledImage:

@@ -95,7 +95,10 @@ class StageConfig:
         ema: decay per step of the average of the weights, which is then what is scored and saved;
             0 keeps the weights themselves.
         supervise_at: the logits are enlarged this many times before the loss is taken.
-        near_vehicles: share of the crops placed near vehicles, the rest anywhere; not for coarse.
+        near_vehicles: share of the crops placed near vehicles; not for coarse.
+        near_doubt: share of the crops of 'refine' placed where the coarse network is in doubt,
+            more often the greater its doubt, see `stseg_ros.training.doubt`; what neither share
+            takes is placed anywhere.
         view_hw: size of a training view in the network's input pixels; None takes the input's own
             size.
         dev_every: steps between two scores on the held-out images.
@@ -118,6 +121,7 @@ class StageConfig:
     ema: float = 0.0
     supervise_at: int = 1
     near_vehicles: float = 0.5
+    near_doubt: float = 0.0
     view_hw: tuple[int, int] | None = None
     dev_every: int = 1000
     save_every: int = 500
@@ -135,8 +139,14 @@ class StageConfig:
         for name in ('batch', 'supervise_at', 'dev_every', 'save_every'):
             if getattr(self, name) < 1:
                 raise ConfigError(f'{name} is {getattr(self, name)}; give 1 or more')
-        if not 0 <= self.near_vehicles <= 1:
-            raise ConfigError(f'near_vehicles is {self.near_vehicles}; give a share in [0, 1]')
+        if (
+            min(self.near_vehicles, self.near_doubt) < 0
+            or self.near_vehicles + self.near_doubt > 1
+        ):
+            raise ConfigError(
+                f'near_vehicles is {self.near_vehicles} and near_doubt {self.near_doubt}; give '
+                'shares in [0, 1] of no more than 1 together'
+            )
         if not 0 <= self.ema < 1:
             raise ConfigError(f'ema is {self.ema}; give a decay in [0, 1), 0 for none')
         for name in ('learning_rate', 'warmup_steps', 'weight_decay', 'clip_norm'):
@@ -192,6 +202,8 @@ class Recipe:
             first = self.stage(stage).start_from
             if first and self.stages.index(first) >= self.stages.index(stage):
                 raise ConfigError(f'{stage} cannot start from {first}, which is trained later')
+            if self.stage(stage).near_doubt and stage != 'refine':
+                raise ConfigError(f'{stage}: near_doubt is for refine only; leave it out')
         if not 0 <= self.regions <= self.geometry.max_regions:
             raise ConfigError(
                 f'regions is {self.regions}; give 0 to max_regions, {self.geometry.max_regions}'

@@ -9,6 +9,7 @@ import torch
 from stseg_ros.errors import StsegError
 from stseg_ros.networks.image_network import ImageNetwork
 from stseg_ros.training.batches import StepBatches, draw_ahead
+from stseg_ros.training.doubt import doubtful_places
 from stseg_ros.training.learner import Learner
 from stseg_ros.training.priors import out_of_fold_priors
 from stseg_ros.training.processes import Processes
@@ -70,12 +71,16 @@ def _own_batches(job: StageJob, processes: Processes) -> StepBatches:
     priors = None
     if job.inputs > RGB:
         priors = out_of_fold_priors(job.recipe, job.train, job.run_dir, job.seed)
+    doubts_yx = None
+    if job.config.near_doubt:
+        doubts_yx = doubtful_places(job.recipe, job.train, job.run_dir, job.seed)
     return StepBatches(
         images=job.train,
         recipe=job.recipe,
         stage=job.stage,
         seed=job.seed,
         priors=priors,
+        doubts_yx=doubts_yx,
         rank=processes.rank,
         processes=processes.count,
     )
