@@ -37,6 +37,7 @@ setup(
             'tqdm',
             'matplotlib',
         ],
+        'tensorrt': ['cuda-bindings', 'onnx'],
         'train': ['torch', 'onnx', 'onnxscript'],
         'test': ['pytest', 'hypothesis'],
     },

@@ -53,7 +53,7 @@ def main(seed: int) -> None:
     )
     bottom = np.hstack(
         [
-            titled(chosen, f'3  the {settings.regions} least sure cells'),
+            titled(chosen, f'3  the {settings.regions} least confident regions'),
             titled(overlay, '4  fused mask'),
         ]
     )

@@ -29,7 +29,11 @@ def open_segmenter(bundle: ModelBundle, config: PipelineConfig) -> TwoStageSegme
     geometry = bundle.geometry
     settings = resolve_settings(bundle, config)
     options = EngineOptions(
-        threads=config.threads, precision=config.precision, max_batch=geometry.max_regions
+        threads=config.threads,
+        precision=config.precision,
+        max_batch=geometry.max_regions,
+        # The bundle's own, whatever is asked for: plans built beforehand then fit.
+        usual_batch=bundle.manifest.recommended.regions,
     )
     engines = open_pair(
         bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options

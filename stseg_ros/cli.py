@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from types import ModuleType
+from typing import Any, NoReturn
 
 from stseg_ros.errors import StsegError
 
@@ -21,6 +24,7 @@ VERBS = {
     'train': 'train the networks of a recipe',
     'evaluate': 'score a bundle on labelled images, with figures and pictures',
     'export': 'turn a training run into a bundle that the node runs',
+    'build': "build a bundle's TensorRT engines ahead, list or delete them",
 }
 
 _USAGE_ERROR = 2
@@ -35,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
 
     Returns:
         Exit status: 0 for success, 2 for wrong use or input, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: help was asked for (0), or the arguments are wrong (2).
     """
     arguments = sys.argv[1:] if argv is None else argv
     name = next((word for word in arguments if not word.startswith('-')), None)
@@ -60,6 +67,64 @@ def main(argv: list[str] | None = None) -> int:
     return _run(verb, parsed, f'stseg {name}')
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with a guess at what was meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse, and refuse what is left over here, where its verb is known."""
+        words = list(sys.argv[1:] if args is None else args)
+        self._check_names(words)
+        parsed, rest = super().parse_known_args(words, namespace)
+        if rest:
+            self.error(f'unexpected argument {rest[0]!r}')
+        return parsed, []
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message in one line, and end with status 2."""
+        end = '' if message.endswith('?') else ';'
+        self.exit(_USAGE_ERROR, f'{self.prog}: {message}{end} see {self.prog} --help\n')
+
+    def _check_names(self, words: list[str]) -> None:
+        """Refuse a mistyped verb or option, before argparse misses what it should have been."""
+        below = next((item for item in self._actions if item.nargs == argparse.PARSER), None)
+        for word in words:
+            if word == '--':
+                return
+            if below is not None and not word.startswith('-'):
+                names = list(below.choices or ())
+                if word not in names:
+                    advice = _did_you_mean(word, names) or f'expected one of {", ".join(names)}'
+                    self.error(f'unknown {str(below.metavar).lower()} {word!r}; {advice}')
+                return  # What follows is the verb's own.
+            name = word.partition('=')[0]
+            known = self._option_string_actions
+            # argparse takes the beginning of a name for the name.
+            if _looks_like_option(word) and not any(option.startswith(name) for option in known):
+                advice = _did_you_mean(name, known)
+                self.error(f'unknown option {name}' + (f'; {advice}' if advice else ''))
+
+
+def _looks_like_option(word: str) -> bool:
+    """Whether argparse would not take a word for a value."""
+    if not word.startswith('-') or word == '-' or ' ' in word:
+        return False
+    try:
+        float(word)
+    except ValueError:
+        return True
+    return False
+
+
+def _did_you_mean(word: str, names: Iterable[str]) -> str:
+    """Guess the name that was meant; empty where none is like it."""
+    plain = {name.lstrip('-'): name for name in names}
+    meant = word.lstrip('-')
+    close = difflib.get_close_matches(meant, plain, n=1)
+    longer = [name for name in plain if name.startswith(meant)]
+    found = close or (longer if len(longer) == 1 else [])
+    return f'did you mean {plain[found[0]]}?' if found else ''
+
+
 def _run(verb: ModuleType, parsed: argparse.Namespace, title: str) -> int:
     """Call a verb; what it raises for users becomes one line on stderr."""
     try:
@@ -77,8 +142,8 @@ def _import_verb(name: str | None) -> ModuleType:
     return importlib.import_module(f'stseg_ros.verbs.{name}')
 
 
-def _top_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _top_parser() -> _Parser:
+    parser = _Parser(
         prog='stseg',
         description='Two-stage vehicle segmentation of camera images.',
         epilog=_examples(

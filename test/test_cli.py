@@ -37,12 +37,67 @@ def test_every_verb_has_help_with_an_example(
     assert f'stseg {verb} ' in shown.split('examples:')[1]
 
 
-@pytest.mark.parametrize('arguments', [['fly'], ['--speed'], ['segment']])
-def test_wrong_use_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['fly'], f"stseg: unknown verb 'fly'; expected one of {', '.join(VERBS)}; see stseg"),
+        (['segmnet', 'a.png'], "stseg: unknown verb 'segmnet'; did you mean segment? see stseg"),
+        (['--speed'], 'stseg: unknown option --speed; see stseg'),
+        (
+            ['segment'],
+            (
+                'stseg segment: the following arguments are required: IMAGE, --output; '
+                'see stseg segment'
+            ),
+        ),
+        # The mistyped option counts before the one that is missing because of it.
+        (
+            ['segment', 'a.png', '--ouput=out'],
+            'stseg segment: unknown option --ouput; did you mean --output? see stseg segment',
+        ),
+        (
+            ['segment', 'a.png', '-o', 'out'],
+            'stseg segment: unknown option -o; did you mean --output? see stseg segment',
+        ),
+        (
+            ['replay', 'bag', '--output', 'out', '--quick'],
+            'stseg replay: unknown option --quick; see stseg replay',
+        ),
+        (
+            ['replay', 'bag', 'more', '--output', 'out'],
+            "stseg replay: unexpected argument 'more'; see stseg replay",
+        ),
+        (
+            ['bag', 'plya', 'drive'],
+            "stseg bag: unknown action 'plya'; did you mean play? see stseg bag",
+        ),
+        (
+            ['bag', 'play', 'drive', '--lopo'],
+            'stseg bag play: unknown option --lopo; did you mean --loop? see stseg bag play',
+        ),
+    ],
+)
+def test_wrong_use_is_one_line_and_exits_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
-    assert 'usage: stseg' in capsys.readouterr().err
+    assert capsys.readouterr().err == f'{message} --help\n'
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    [
+        ['scenes', '--out', 'x', '--seed', '-1'],
+        ['scenes', '--output=x', '--seed=-1'],
+    ],
+)
+def test_negative_numbers_and_shortened_names_are_no_mistakes(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == 'stseg scenes: --seed is -1; give 0 or more\n'
 
 
 def test_errors_for_users_are_one_line(

@@ -20,9 +20,10 @@ ALLOWED = {
     'strict_yaml': set(),
     'config': {'strict_yaml'},
     'bundle': {'config', 'locations', 'strict_yaml'},
-    'engines': {'records'},
+    'engines': {'bundle', 'locations', 'logit_bytes', 'records'},
     'pipeline': {'logit_bytes', 'records', 'config', 'engines', 'bundle'},
-    'assembly': {'bundle', 'config', 'engines', 'pipeline'},
+    'frame_graph': {'bundle', 'engines', 'logit_bytes', 'pipeline'},
+    'assembly': {'bundle', 'config', 'engines', 'frame_graph', 'pipeline'},
     'sources': {'records', 'pipeline', 'locations'},
     'datasets': {'records'},
     'networks': {'logit_bytes'},
@@ -57,6 +58,10 @@ ONLY_IN = {
     'torch': {'networks', 'training'},
     'openvino': {'engines', 'training'},
     'onnxruntime': {'engines', 'training'},
+    'tensorrt': {'engines'},
+    'tensorrt_rtx': {'engines'},
+    'tensorrt_rtx_bindings': {'engines'},
+    'cuda': {'engines'},
     'rosbags': {'sources', 'ros_node'},
 }
 
@@ -95,7 +100,8 @@ def test_dependencies_point_one_way(path: Path) -> None:
 def test_run_time_loads_no_heavy_library() -> None:
     code = (
         'import sys, stseg_ros.assembly, stseg_ros.sources.image_codec\n'
-        "heavy = {'rclpy', 'torch', 'tensorrt', 'openvino', 'onnxruntime', 'rosbags'}\n"
+        "heavy = {'cuda', 'onnx', 'onnxruntime', 'openvino', 'rclpy', 'rosbags', 'tensorrt', "
+        "'tensorrt_rtx', 'tensorrt_rtx_bindings', 'torch'}\n"
         'print(sorted(heavy & set(sys.modules)))'
     )
     shown = subprocess.run(

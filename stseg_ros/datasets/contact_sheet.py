@@ -54,12 +54,14 @@ class Section:
     """The tiles of one split.
 
     Attributes:
-        title: text above them.
+        title: text above them; how many are shown is added.
         tiles: at least one.
+        images: number of images that they stand for.
     """
 
     title: str
     tiles: Sequence[Tile]
+    images: int
 
 
 def draw_tile(name: str, image_hwc: UInt8Array, vehicle_hw: UInt8Array) -> Tile:
@@ -107,7 +109,9 @@ def draw_sheet(sections: Sequence[Section]) -> UInt8Array:
     for section, count in zip(sections, _shares(sections), strict=True):
         spread = np.linspace(0, len(section.tiles) - 1, count).astype(int)
         shown = [section.tiles[index] for index in spread]
-        strips.append(_title_strip(section.title, with_legend=not strips))
+        images = f'{section.images} images' if section.images != 1 else '1 image'
+        title = f'{section.title}: {images if count == section.images else f"{count} of {images}"}'
+        strips.append(_title_strip(title, with_legend=not strips))
         strips += [
             _row_strip(shown[index : index + _COLUMNS]) for index in range(0, len(shown), _COLUMNS)
         ]

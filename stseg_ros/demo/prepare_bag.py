@@ -16,6 +16,7 @@ from stseg_ros.sources.bag_writer import BagWriter
 from stseg_ros.sources.folder_to_bag import (
     DEFAULT_START_NS,
     CameraTopics,
+    SkippedImage,
     choose_stamps,
     write_folder,
 )
@@ -88,7 +89,12 @@ def draw_drive(folder: Path, *, frames: int, rate_hz: float, on_image: OnImage) 
 
 
 def pack_images(
-    images: Path, folder: Path, *, rate_hz: float | None, on_image: OnImage
+    images: Path,
+    folder: Path,
+    *,
+    rate_hz: float | None,
+    on_image: OnImage,
+    on_skipped: Callable[[SkippedImage], object],
 ) -> PreparedBag:
     """Write a folder of images as a bag.
 
@@ -97,6 +103,7 @@ def pack_images(
         folder: gets the bag `drive`.
         rate_hz: images per second; None takes the recorded times.
         on_image: called after each.
+        on_skipped: called for an image that cannot be used.
 
     Returns:
         The bag.
@@ -109,7 +116,9 @@ def pack_images(
         rate_hz = 10.0
     stamps_ns = choose_stamps(source, rate_hz=rate_hz, start_ns=None)
     with BagWriter(folder / 'drive') as writer:
-        write_folder(source, stamps_ns, writer, CameraTopics(), on_image=on_image)
+        write_folder(
+            source, stamps_ns, writer, CameraTopics(), on_image=on_image, on_skipped=on_skipped
+        )
     return describe_bag(folder / 'drive', title=f'images of {images.name}')
 
 

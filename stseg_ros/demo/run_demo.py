@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from stseg_ros.demo.report import summary_rows, write_report
 from stseg_ros.demo.review import review_run
 from stseg_ros.demo.summary import summarize
 from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.sources.folder_to_bag import SkippedImage
 
 DRIVE_RATE_HZ = 15.0
 # What a demonstration leaves; only these are replaced by the next one.
@@ -74,6 +76,9 @@ def run_demo(options: DemoOptions) -> dict[str, Any]:
         StsegError: input is at fault, or not one mask came back.
     """
     bundle = ModelBundle.read(find_bundle(options.bundle))
+    regions, most = options.config.regions, bundle.geometry.max_regions
+    if regions is not None and regions > most:
+        raise ConfigError(f'regions is {regions}; {bundle.name} refines at most {most}')
     output = options.output
     _clear(output)
     prepared = _prepare(options)
@@ -109,12 +114,20 @@ def _prepare(options: DemoOptions) -> PreparedBag:
     if options.images is not None:
         with tqdm(desc='packing images', unit='image', disable=None) as bar:
             return pack_images(
-                options.images, options.output, rate_hz=options.rate_hz, on_image=bar.update
+                options.images,
+                options.output,
+                rate_hz=options.rate_hz,
+                on_image=bar.update,
+                on_skipped=_warn,
             )
     rate_hz = options.rate_hz or DRIVE_RATE_HZ
     frames = max(1, round(options.seconds * rate_hz))
     with tqdm(total=frames, desc='drawing a synthetic drive', unit='frame', disable=None) as bar:
         return draw_drive(options.output, frames=frames, rate_hz=rate_hz, on_image=bar.update)
+
+
+def _warn(skipped: SkippedImage) -> None:
+    tqdm.write(f'{skipped.path}: left out: {skipped.reason}', file=sys.stderr)
 
 
 def _print(run: DemoRun, summary: dict[str, Any], output: Path) -> None:

@@ -36,7 +36,7 @@ def summarize(run: DemoRun) -> dict[str, Any]:
         'schema': SCHEMA,
         'played': run.title,
         'bag': run.bag.name,
-        'rate_hz': run.rate_hz,
+        'rate_hz': round(run.rate_hz, 3),
         'bundle': run.node.get('bundle'),
         'backend': run.node.get('backend'),
         'device': run.node.get('device'),

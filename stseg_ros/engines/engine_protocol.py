@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -42,14 +43,20 @@ class EngineOptions:
         threads: CPU threads of one network; 0 leaves the choice to the backend.
         precision: 'default' takes the backend's fastest arithmetic, 'float32' asks for exact FP32.
         max_batch: the largest batch that will be asked for.
+        usual_batch: the batch to be fast at, where a backend has to choose; 0 takes the largest.
         logits: what `InferenceEngine.infer` returns: 'bytes', see `stseg_ros.logit_bytes`, or
             'float32' as the network computes them.
+        progress: told the share done, 0 to 1, and the phase where opening takes long.
+        stop: asked several times a second where opening takes long; True gives up.
     """
 
     threads: int = 0
     precision: str = 'default'
     max_batch: int = 1
+    usual_batch: int = 0
     logits: str = BYTES
+    progress: Callable[[float, str], None] | None = None
+    stop: Callable[[], bool] | None = None
 
 
 class InferenceEngine(Protocol):

@@ -21,8 +21,9 @@ from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
 from stseg_ros.records import ChannelOrder, UInt8Array
 
 # A network compiled for one batch size runs about a tenth faster than one with a free batch axis,
-# and compiling takes some 50 ms; each keeps a copy of the weights, so only the latest sizes stay.
-_COMPILED_KEPT = 8
+# and compiling takes some 50 ms; each keeps a copy of the weights, so only the latest sizes stay:
+# the eight that a latency budget chooses from, in both orders of the channels.
+_COMPILED_KEPT = 16
 
 
 class OpenVinoEngine:

@@ -22,7 +22,7 @@ _LEGEND = (
     ('refined region', (255, 255, 255)),
     ('ignored', (60, 60, 60)),
 )
-PICTURE_LABELS = ('worst', 'best', 'median')
+_WORST, _BEST, _MEDIAN, _ONLY = PICTURE_LABELS = ('worst', 'best', 'median', 'only')
 _TINT = 0.6
 _IGNORED_BRIGHTNESS = 0.35
 _PANEL_WIDTH = 800
@@ -36,7 +36,7 @@ class PictureChoice:
     """An image worth looking at.
 
     Attributes:
-        label: 'best_1', 'median_2', 'worst_3' and so on.
+        label: 'best_1', 'median_2', 'worst_3' and so on, or 'only_1'.
         index: its place in the set.
     """
 
@@ -64,7 +64,8 @@ def choose_pictures(score: CandidateScore, count: int) -> list[PictureChoice]:
 
     Args:
         score: of the candidate that decides.
-        count: so many of each; fewer where there are fewer images.
+        count: so many of each; fewer where there are fewer images: of two, the best and the
+            worst, and a single one is named so.
 
     Returns:
         No image twice.
@@ -74,18 +75,22 @@ def choose_pictures(score: CandidateScore, count: int) -> list[PictureChoice]:
     ranked = sorted(
         eligible or range(len(pixels)), key=lambda index: -pixel_metrics.dice(pixels[index])
     )
-    middle = max(0, (len(ranked) - count) // 2)
-    groups = (ranked[::-1][:count], ranked[:count], ranked[middle : middle + count])
-    taken: set[int] = set()
-    choices = []
-    for name, indices in zip(PICTURE_LABELS, groups, strict=True):
-        free = [index for index in indices if index not in taken]
-        taken.update(free)
-        choices += [
-            PictureChoice(label=f'{name}_{place}', index=index)
-            for place, index in enumerate(free, start=1)
-        ]
-    return choices
+    if len(ranked) == 1:
+        groups = {_ONLY: ranked[:count]}
+    else:
+        # What cannot be shared out evenly goes to the worst first.
+        worst, best, median = (min(count, (len(ranked) + more) // 3) for more in (2, 1, 0))
+        first = best + (len(ranked) - worst - best - median) // 2
+        groups = {
+            _WORST: ranked[::-1][:worst],
+            _BEST: ranked[:best],
+            _MEDIAN: ranked[first : first + median],
+        }
+    return [
+        PictureChoice(label=f'{name}_{place}', index=index)
+        for name, indices in groups.items()
+        for place, index in enumerate(indices, start=1)
+    ]
 
 
 def draw_comparison(labelled: LabelledFrame, shown: Sequence[ShownResult]) -> UInt8Array:

@@ -19,6 +19,10 @@ LARGEST_PIXELS = 100_000_000
 _FEWEST_SAMPLES = 2
 _WIDEST_STEP = 6.0
 
+# Up to a shrinkage of 2 bilinear sampling still touches every source pixel, and is three times
+# faster than averaging over areas.
+BILINEAR_UP_TO = 2.0
+
 
 def check_frame(frame: Frame) -> None:
     """Refuse what is not a usable camera image.
@@ -45,6 +49,24 @@ def check_frame(frame: Frame) -> None:
             f'image is {width}x{height}; the largest that can be segmented has '
             f'{LARGEST_PIXELS // 1_000_000} megapixels'
         )
+
+
+def coarse_samples(camera_hw: tuple[int, int], coarse_hw: tuple[int, int]) -> tuple[int, int]:
+    """Lay out how a frame is sampled for the coarse network.
+
+    Args:
+        camera_hw: the camera image's size.
+        coarse_hw: the coarse network's input size.
+
+    Returns:
+        Samples per coarse pixel in each axis, a power of two, and of how many camera rows one is
+        read, the middle one or that above the middle.
+    """
+    shrinkage = max(camera_hw[0] / coarse_hw[0], camera_hw[1] / coarse_hw[1])
+    times = _FEWEST_SAMPLES
+    while shrinkage > _WIDEST_STEP * times:
+        times *= 2
+    return times, max(1, camera_hw[0] // (coarse_hw[0] * times))
 
 
 class FrameSampler:
@@ -77,11 +99,13 @@ class FrameSampler:
             (1, h, w, 3) uint8 in the frame's channel order, valid until the next call.
         """
         height, width = self._coarse_hw
-        shrinkage = max(image_hwc.shape[0] / height, image_hwc.shape[1] / width)
-        times = _FEWEST_SAMPLES
-        while shrinkage > _WIDEST_STEP * times:
-            times *= 2
-        small = self._sample(image_hwc, (height * times, width * times))
+        camera_hw = image_hwc.shape[0], image_hwc.shape[1]
+        times, row_step = coarse_samples(camera_hw, self._coarse_hw)
+        small = self._kept((height * times, width * times, 3))
+        # As few rows as the samples need: most of the time goes into fetching the frame.
+        rows_hwc = image_hwc[(row_step - 1) // 2 :: row_step]
+        size_wh = (width * times, height * times)
+        cv2.resize(rows_hwc, size_wh, dst=small, interpolation=cv2.INTER_LINEAR)
         while times > 1:
             # OpenCV halves with vector instructions, faster than it averages over larger blocks.
             times //= 2
@@ -148,14 +172,6 @@ class FrameSampler:
         _resize(image_hwc, self._working_hw, working)
         return working
 
-    def _sample(self, image_hwc: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
-        # As few rows as the samples need: most of the time goes into fetching the frame.
-        step = max(1, image_hwc.shape[0] // size_hw[0])
-        rows_hwc = image_hwc[(step - 1) // 2 :: step]
-        sampled = self._kept((*size_hw, 3))
-        cv2.resize(rows_hwc, size_hw[::-1], dst=sampled, interpolation=cv2.INTER_LINEAR)
-        return sampled
-
     def _kept(self, shape: tuple[int, ...]) -> UInt8Array:
         """Return a buffer for intermediate images; fresh memory costs more than filling it."""
         if shape not in self._buffers:
@@ -183,9 +199,7 @@ def _resize(image_hwc: UInt8Array, size_hw: tuple[int, int], out: UInt8Array) ->
     if (height, width) == size_hw:
         out[...] = image_hwc
         return
-    # Below a shrinkage of 2 bilinear sampling still touches every source pixel, and is three times
-    # faster than averaging over areas.
-    shrinks_much = max(height / size_hw[0], width / size_hw[1]) > 2.0
+    shrinks_much = max(height / size_hw[0], width / size_hw[1]) > BILINEAR_UP_TO
     interpolation = cv2.INTER_AREA if shrinks_much else cv2.INTER_LINEAR
     cv2.resize(image_hwc, size_hw[::-1], dst=out, interpolation=interpolation)
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stseg_ros.logit_bytes import probability
-from stseg_ros.records import CoarseResult, RegionSelection
+from stseg_ros.records import CoarseResult, Float32Array, RegionSelection
 
 
 class RegionSelector(Protocol):
@@ -67,12 +67,13 @@ class GridSelector:
         assert width % columns == 0
         # Averaging over whole cells is a resizing by a whole factor, which OpenCV vectorises.
         size_wh = (columns, rows)
-        mean = cv2.resize(
-            probability(coarse.logit_bytes_hw), size_wh, interpolation=cv2.INTER_AREA
+        mean_hw: Float32Array = np.asarray(
+            cv2.resize(probability(coarse.logit_bytes_hw), size_wh, interpolation=cv2.INTER_AREA),
+            np.float32,
         )
         # A few dozen numbers are sorted faster by Python than by as many array operations, whose
         # code the network before has pushed out of the caches.
-        confidence = [abs(2.0 * cell - 1.0) for row in mean.tolist() for cell in row]
+        confidence = [abs(2.0 * cell - 1.0) for cell in mean_hw.ravel().tolist()]
         order = sorted(range(len(confidence)), key=confidence.__getitem__)[:regions]
         if refine_below < 1.0:
             order = [cell for cell in order if confidence[cell] < refine_below]

@@ -21,6 +21,8 @@ from stseg_ros.records import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from stseg_ros.bundle import Geometry
     from stseg_ros.engines.backends import EnginePair
     from stseg_ros.pipeline.select_regions import RegionSelector
@@ -86,11 +88,15 @@ class TwoStageSegmenter:
             )
         self._settings = settings
 
-    def segment(self, frame: Frame) -> SegmentationResult:
+    def segment(
+        self, frame: Frame, limit_regions: Callable[[int], int] | None = None
+    ) -> SegmentationResult:
         """Segment one frame.
 
         Args:
             frame: the camera image, of any size and aspect ratio.
+            limit_regions: asked once the coarse result is there: given the most regions that the
+                settings allow, it returns how many this frame may refine.
 
         Returns:
             The mask at the camera's size with what led to it; the engines hold none of it.
@@ -109,8 +115,11 @@ class TwoStageSegmenter:
         coarse = CoarseResult(logit_bytes_hw=self._engines.coarse.infer(batch, order)[0])
         clock.append(time.perf_counter_ns())
 
+        regions = settings.regions
+        if limit_regions is not None:
+            regions = limit_regions(regions)
         selection = self._selector.select(
-            coarse, regions=settings.regions, refine_below=settings.refine_below
+            coarse, regions=regions, refine_below=settings.refine_below
         )
         fused_hw = resize_logit_bytes(coarse.logit_bytes_hw, self.geometry.working_hw)
         if len(selection):
@@ -147,6 +156,31 @@ class TwoStageSegmenter:
             frame = Frame(image_hwc=image_hwc, channel_order=order)
             for _ in range(_WARM_UP_FRAMES):
                 self.segment(frame)
+
+    def time_regions(self, counts: Iterable[int]) -> dict[int, int]:
+        """Refine black regions in batches of these sizes, so that backends have prepared them.
+
+        Args:
+            counts: numbers of regions, above 0.
+
+        Returns:
+            The refine network's shortest time by number of regions, ns.
+
+        Raises:
+            EngineError: the network failed.
+        """
+        shape = (*self.geometry.region_hw, self.geometry.refine_channels)
+        shortest_ns = {}
+        for count in counts:
+            batch = np.zeros((count, *shape), np.uint8)
+            times_ns = []
+            for order in ChannelOrder:
+                for _ in range(_WARM_UP_FRAMES):
+                    started_ns = time.perf_counter_ns()
+                    self._engines.refine.infer(batch, order)
+                    times_ns.append(time.perf_counter_ns() - started_ns)
+            shortest_ns[count] = min(times_ns)
+        return shortest_ns
 
     def close(self) -> None:
         """Close the networks."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import time
@@ -13,7 +12,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
@@ -21,8 +19,9 @@ from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
 from stseg_ros.errors import DataError
+from stseg_ros.ros_node.bag_node import find_message_type, plain_node
 from stseg_ros.ros_node.transport import use_large_image_transport
-from stseg_ros.sources.bag_reader import BagMessage, BagReader, BagTopic
+from stseg_ros.sources.bag_reader import BagMessage, BagReader
 from stseg_ros.sources.image_codec import header_stamp_ns
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def play(
     publish_log: Path | None,
     wait_for_subscribers: int,
 ) -> int:
-    """Publish a bag's messages on their recorded topics, byte for byte.
+    """Publish a bag's messages on their recorded topics, byte for byte, and say so.
 
     Args:
         bag: the bag.
@@ -88,24 +87,34 @@ def play(
         reader = stack.enter_context(BagReader(bag))
         types = _message_types(reader, topics)
         log = None if publish_log is None else stack.enter_context(_open_log(publish_log))
-        player = _Player(stack.enter_context(_ros_node()), types, options, log)
+        player = _Player(stack.enter_context(plain_node('bag_player')), types, options, log)
+        print(_announcement(reader, list(types), options, wait_for_subscribers), flush=True)
         images = [topic.name for topic in reader.image_topics() if topic.name in types]
         player.wait_for(images, wait_for_subscribers)
+        start_s = time.monotonic()
         try:
             player.play(reader)
         except KeyboardInterrupt:
             if not loop:
                 raise
+        finally:
+            played_s = time.monotonic() - start_s
+            print(f'{bag}: played {player.played} messages in {played_s:.1f} s', flush=True)
         player.drain()
     return 0
 
 
 class _Player:
-    """The publishers, and the schedule that drives them."""
+    """The publishers, and the schedule that drives them.
+
+    Attributes:
+        played: messages published so far.
+    """
 
     def __init__(
         self, node: Node, types: dict[str, type], options: PlayOptions, log: TextIO | None
     ) -> None:
+        self.played = 0
         self._types = types
         self._options = options
         self._log = log
@@ -195,6 +204,7 @@ class _Player:
     def _publish(self, message: BagMessage, stamp_ns: int | None) -> None:
         published_ns = time.monotonic_ns()
         self._publishers[message.topic].publish(bytes(message.cdr))
+        self.played += 1
         if self._log is not None:
             record = {
                 'stamp_ns': stamp_ns,
@@ -204,9 +214,28 @@ class _Player:
             self._log.write(json.dumps(record) + '\n')
 
     def _progress(self, reader: BagReader, passes: int) -> tqdm[Any]:
-        total = sum(topic.count for topic in reader.topics if topic.name in self._types)
+        total = _count(reader, list(self._types))
         title = f'pass {passes + 1}' if self._options.loop else reader.path.name
         return tqdm(desc=title, total=total, unit='message', disable=not sys.stderr.isatty())
+
+
+def _announcement(
+    reader: BagReader, topics: list[str], options: PlayOptions, subscribers: int
+) -> str:
+    """Say what is about to be played, for how long, and what it waits for."""
+    length_s = reader.duration_ns / _NS_PER_S / options.rate
+    words = f'{reader.path}: playing {_count(reader, topics)} messages on {", ".join(topics)}'
+    words += f' in {length_s:.1f} s'
+    if options.loop:
+        words += ', over and over until Ctrl-C'
+    if subscribers:
+        plural = '' if subscribers == 1 else 's'
+        words += f', once every image topic has {subscribers} subscriber{plural}'
+    return words
+
+
+def _count(reader: BagReader, topics: list[str]) -> int:
+    return sum(topic.count for topic in reader.topics if topic.name in topics)
 
 
 def _stamp_ns(message: BagMessage) -> int | None:
@@ -235,7 +264,7 @@ def _message_types(reader: BagReader, wanted: tuple[str, ...]) -> dict[str, type
     if missing:
         raise DataError(f'{reader.path}: has no topic {missing[0]}; it has {", ".join(known)}')
     chosen = [known[name] for name in wanted] or list(reader.topics)
-    types = {topic.name: _import_type(topic) for topic in chosen}
+    types = {topic.name: find_message_type(topic.type_name) for topic in chosen}
     for topic in chosen:
         if types[topic.name] is None:
             reason = f'{topic.name}: message type {topic.type_name!r} is not installed'
@@ -246,31 +275,6 @@ def _message_types(reader: BagReader, wanted: tuple[str, ...]) -> dict[str, type
     if not playable:
         raise DataError(f'{reader.path}: has nothing that can be played')
     return playable
-
-
-def _import_type(topic: BagTopic) -> type | None:
-    """Import a topic's message class; None where its package is not installed."""
-    package, _, name = topic.type_name.partition('/msg/')
-    try:
-        message_type: type = getattr(importlib.import_module(f'{package}.msg'), name)
-    except (ImportError, AttributeError):
-        return None
-    return message_type
-
-
-@contextmanager
-def _ros_node() -> Iterator[Node]:
-    """Join ROS beside whatever else this process does there; signals stay Python's."""
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    try:
-        node = rclpy.create_node('bag_player', context=context)
-        try:
-            yield node
-        finally:
-            node.destroy_node()
-    finally:
-        rclpy.shutdown(context=context)
 
 
 @contextmanager

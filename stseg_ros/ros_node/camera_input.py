@@ -3,21 +3,56 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, Image
 
 from stseg_ros.ros_node.frame_processor import ReceivedImage
-from stseg_ros.ros_node.input_health import COMPRESSED, RAW, explain_silence
+from stseg_ros.ros_node.input_health import COMPRESSED, RAW, explain_loss, explain_silence
 from stseg_ros.ros_node.qos import overridable, override_errors
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 _COMPRESSED_SUFFIX = '/compressed'
 # The mailbox keeps the newest image only, and counts the others. At depth 1 DDS would already drop
 # images whenever this process is late for a moment, and tell nobody.
 _DEPTH = 4
+
+_PUBLISHERS_KEPT = 16
+
+
+class SequenceWatch:
+    """Counts messages that were published and did not come, by the numbers their writer gave them.
+
+    It sees what the transport loses, and also what a subscription replaces by newer messages
+    before this process has taken them, which nothing else counts.
+    """
+
+    def __init__(self) -> None:
+        """Start with no publisher known."""
+        self._latest: dict[bytes, int] = {}
+
+    def note(self, publisher: bytes, number: int) -> int:
+        """A message has come.
+
+        Args:
+            publisher: who sent it.
+            number: how many messages it had published by then.
+
+        Returns:
+            How many were lost between the message before and this one; 0 for a new publisher.
+        """
+        if publisher not in self._latest and len(self._latest) >= _PUBLISHERS_KEPT:
+            self._latest.clear()
+        before, self._latest[publisher] = self._latest.get(publisher, number), number
+        return max(number - before - 1, 0)
 
 
 class CameraInput:
@@ -28,7 +63,11 @@ class CameraInput:
     """
 
     def __init__(
-        self, node: Node, transport: str, receive: Callable[[ReceivedImage], None]
+        self,
+        node: Node,
+        transport: str,
+        receive: Callable[[ReceivedImage], None],
+        note_lost: Callable[[int], None],
     ) -> None:
         """Subscribe.
 
@@ -36,38 +75,66 @@ class CameraInput:
             node: the node.
             transport: 'raw' or 'compressed'.
             receive: called with every message; it must return at once.
+            note_lost: called with how many messages did not come, where the middleware tells.
 
         Raises:
             ConfigError: a QoS override is wrong.
         """
         self._node = node
         self._receive = receive
+        self._note_lost = note_lost
+        self._sequences = SequenceWatch()
+        self._numbered = False
         self._qos = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
         self.topic = node.resolve_topic_name('image')
-        message_type: type = Image
+        self._message_type: type = Image
         self._type_name = RAW
         if transport == 'compressed':
-            message_type, self._type_name = CompressedImage, COMPRESSED
+            self._message_type, self._type_name = CompressedImage, COMPRESSED
             # A remapping of image moves its compressed companion along, as image_transport does
             # it; image/compressed can also be remapped by itself.
             if not self.topic.endswith(_COMPRESSED_SUFFIX):
                 self.topic = node.resolve_topic_name(self.topic + _COMPRESSED_SUFFIX)
         with override_errors(self.topic):
-            self._subscription = node.create_subscription(
-                message_type,
-                self.topic,
-                self._on_message,
-                self._qos,
-                qos_overriding_options=overridable(),
-            )
+            try:
+                self._subscription = self._subscribe(
+                    SubscriptionEventCallbacks(message_lost=self._on_lost)
+                )
+            except UnsupportedEventTypeError:
+                # This middleware does not say what it loses.
+                self._subscription = self._subscribe(SubscriptionEventCallbacks())
 
     def explain_silence(self) -> str:
         """Return the likeliest cause of hearing nothing, one line."""
         return explain_silence(self._node, self.topic, self._type_name, self._qos)
 
+    def explain_loss(self) -> str:
+        """Return what keeps the transport from losing images, one line."""
+        return explain_loss(self.topic, self._qos)
+
     def destroy(self) -> None:
         """Unsubscribe."""
         self._node.destroy_subscription(self._subscription)
 
-    def _on_message(self, message: Any) -> None:
+    def _subscribe(self, events: SubscriptionEventCallbacks) -> Subscription[Any]:
+        return self._node.create_subscription(
+            self._message_type,
+            self.topic,
+            self._on_message,
+            self._qos,
+            event_callbacks=events,
+            qos_overriding_options=overridable(),
+        )
+
+    def _on_lost(self, event: Any) -> None:
+        # The numbers of the messages tell these too.
+        if not self._numbered:
+            self._note_lost(event.total_count_change)
+
+    def _on_message(self, message: Any, info: Mapping[str, Any]) -> None:
         self._receive(ReceivedImage(message=message, received_ns=time.perf_counter_ns()))
+        number, publisher = info.get('publication_sequence_number'), info.get('publisher_gid')
+        # Before Kilted rclpy does not say who sent a message.
+        self._numbered = bool(number and publisher)
+        if number and publisher and (lost := self._sequences.note(publisher['data'], number)):
+            self._note_lost(lost)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stseg_ros.errors import EngineError, FrameError
+from stseg_ros.ros_node.budgeted_segmenter import BudgetedSegmenter
 from stseg_ros.ros_node.throttle import Throttle
 from stseg_ros.sources.image_codec import decode
 from stseg_ros.sources.timing_message import timing_key_values
@@ -39,6 +41,9 @@ class ReceivedImage:
 class FrameProcessor:
     """Decodes, segments and publishes; a frame that cannot be used costs only itself.
 
+    A network that fails is given the same frame once more. Where it fails again, and where an
+    error that nobody foresaw meets two frames in a row, `process` raises: the node must stop then.
+
     Attributes:
         parameters: the node's parameters; any thread may assign it at any time.
     """
@@ -52,6 +57,7 @@ class FrameProcessor:
         dropped: Callable[[], int],
         parameters: NodeParameters,
         logger: RcutilsLogger,
+        is_shut_down: Callable[[], bool],
     ) -> None:
         """Put the parts together.
 
@@ -62,46 +68,85 @@ class FrameProcessor:
             dropped: how many images were dropped so far.
             parameters: see `parameters`.
             logger: where unusable images are reported.
+            is_shut_down: whether ROS has been shut down, so that publishing must fail.
         """
-        self._segmenter = segmenter
+        self._segmenter = BudgetedSegmenter(segmenter)
         self._outputs = outputs
         self._statistics = statistics
         self._dropped = dropped
         self._logger = logger
+        self._is_shut_down = is_shut_down
         self._throttle = Throttle()
+        self._stumbled = False
         self.parameters = parameters
+
+    def prepare(self) -> None:
+        """Prepare what the first frames would otherwise have to wait for.
+
+        Raises:
+            EngineError: a network failed.
+        """
+        self._stumbled = False
+        self._segmenter.prepare(self.parameters.latency_budget_ms)
 
     def process(self, received: ReceivedImage) -> None:
         """Process one message.
 
         Args:
             received: the message.
+
+        Raises:
+            EngineError: a network failed twice on this frame.
+            Exception: an error of the node's code, in the second frame in a row.
         """
-        started_ns = time.perf_counter_ns()
         try:
-            frame = decode(received.message)
-            decode_ns = time.perf_counter_ns() - started_ns
-            result = self._segmenter.segment(frame)
+            self._process(received)
         except FrameError as err:
             self._note_bad(str(err))
         except EngineError as err:
-            self._note_failed(str(err))
+            self._statistics.note_failed(str(err))
+            raise
+        except Exception as err:
+            if self._is_shut_down():
+                raise
+            self._statistics.note_failed(f'{type(err).__name__}: {err}')
+            if self._stumbled:
+                raise
+            self._stumbled = True
+            self._report_error(traceback.format_exc())
         else:
-            timing = dataclasses.replace(result.timing, decode_ns=decode_ns)
-            result = dataclasses.replace(result, timing=timing)
-            self._publish(received, started_ns, frame, result)
+            self._stumbled = False
+
+    def _process(self, received: ReceivedImage) -> None:
+        started_ns = time.perf_counter_ns()
+        frame = decode(received.message)
+        decode_ns = time.perf_counter_ns() - started_ns
+        try:
+            result = self._segment(frame, received)
+        except EngineError as err:
+            self._statistics.note_retried()
+            self._warn(f'a network failed, the image is tried once more: {err}')
+            result = self._segment(frame, received)
+        timing = dataclasses.replace(result.timing, decode_ns=decode_ns)
+        result = dataclasses.replace(result, timing=timing)
+        self._publish(received, started_ns, frame, result)
+
+    def _segment(self, frame: Frame, received: ReceivedImage) -> SegmentationResult:
+        # The budget, or the number of regions, may have been changed since the last frame.
+        self._segmenter.prepare(self.parameters.latency_budget_ms)
+        return self._segmenter.segment(frame, received.received_ns)
 
     def _note_bad(self, reason: str) -> None:
         self._statistics.note_bad(reason)
-        left_out = self._throttle.admit(reason, self.parameters.log_throttle_s)
-        if left_out is not None:
-            self._logger.warning(f'image skipped: {reason}{_more(left_out)}')
+        self._warn(f'image skipped: {reason}')
 
-    def _note_failed(self, reason: str) -> None:
-        self._statistics.note_failed(reason)
-        left_out = self._throttle.admit(reason, self.parameters.log_throttle_s)
+    def _report_error(self, details: str) -> None:
+        self._logger.error(f'image lost by an error of stseg_ros, please report it:\n{details}')
+
+    def _warn(self, text: str) -> None:
+        left_out = self._throttle.admit(text, self.parameters.log_throttle_s)
         if left_out is not None:
-            self._logger.error(f'image lost: {reason}{_more(left_out)}')
+            self._logger.warning(text + _more(left_out))
 
     def _publish(
         self, received: ReceivedImage, started_ns: int, frame: Frame, result: SegmentationResult
@@ -114,20 +159,30 @@ class FrameProcessor:
         self._outputs.publish_mask(mask)
         published_ns = time.perf_counter_ns()
 
+        latency_ns = published_ns - received.received_ns
+        segmenter = self._segmenter
+        segmenter.learn(result, latency_ns)
         count = self._statistics.note_published(
-            processing_ns=published_ns - started_ns, regions=len(result.selection)
+            processing_ns=published_ns - started_ns,
+            regions=len(result.selection),
+            latency_ns=latency_ns,
+            late=0 < segmenter.budget_ms < latency_ns / 1e6,
+            cut=segmenter.given < segmenter.asked,
         )
         timing = dataclasses.replace(result.timing, encode_ns=encode_ns)
         pairs = timing_key_values(
             dataclasses.replace(result, timing=timing),
             extra=[
                 ('queue_ms', f'{(started_ns - received.received_ns) / 1e6:.3f}'),
-                ('node_ms', f'{(published_ns - received.received_ns) / 1e6:.3f}'),
+                ('node_ms', f'{latency_ns / 1e6:.3f}'),
+                ('budget_ms', f'{segmenter.budget_ms:.3f}'),
+                ('regions_asked', str(segmenter.asked)),
+                ('regions_given', str(segmenter.given)),
                 ('dropped', str(self._dropped())),
                 ('frame', str(count)),
             ],
         )
-        self._outputs.publish_timing(header, pairs, self._segmenter.device)
+        self._outputs.publish_timing(header, pairs, segmenter.device)
         self._outputs.publish_wanted(header, frame, result, self.parameters.overlay_alpha)
 
 

@@ -46,11 +46,29 @@ def explain_silence(node: Node, topic: str, message_type: str, qos: QoSProfile) 
     heard = [info for info, reason in refused if not reason]
     if not heard:
         info, reason = refused[0]
-        return f'the QoS of {_name(info)} on {topic} does not fit ours: {reason}'
+        return (
+            f'the QoS of {_name(info)} on {topic} does not fit ours: {reason}; it offers '
+            f'{_describe(info.qos_profile)}, we ask for {_describe(qos)}: '
+            f'{_mending(topic, info.qos_profile, qos)}'
+        )
     names = ', '.join(sorted({_name(info) for info in heard}))
     return (
-        f'{names} publishes {topic} with a fitting QoS but sends nothing{_lost_hint(topic, qos)}'
+        f'{names} publishes {topic} with a fitting QoS ({_describe(heard[0].qos_profile)}) but '
+        f'sends nothing, or its images are lost{_lost_hint(topic, qos)}'
     )
+
+
+def explain_loss(topic: str, qos: QoSProfile) -> str:
+    """Say what keeps large images from getting lost.
+
+    Args:
+        topic: the topic's full name.
+        qos: what the subscription asks for.
+
+    Returns:
+        One line.
+    """
+    return f'images of {topic} did not reach this node{_lost_hint(topic, qos)}'
 
 
 def _name(info: Any) -> str:
@@ -60,9 +78,26 @@ def _name(info: Any) -> str:
 def _refusal(offered: QoSProfile, asked: QoSProfile) -> str:
     """Return why DDS does not connect the two, or nothing where it does."""
     compatibility, reason = qos_check_compatible(offered, asked)
-    if compatibility != QoSCompatibility.ERROR:
-        return ''
-    return f'{reason.strip(" ;")}; change it with the qos_overrides parameters'
+    return reason.strip(' ;') if compatibility == QoSCompatibility.ERROR else ''
+
+
+def _describe(qos: QoSProfile) -> str:
+    return f'{_word(qos.reliability)}, {_word(qos.durability)}'
+
+
+def _word(policy: Any) -> str:
+    return str(policy.name).lower()
+
+
+def _mending(topic: str, offered: QoSProfile, asked: QoSProfile) -> str:
+    """Name the parameter that makes the two fit; only what we ask for can be changed from here."""
+    parameter = f'qos_overrides.{topic}.subscription.reliability'
+    if (
+        asked.reliability == ReliabilityPolicy.RELIABLE
+        and offered.reliability == ReliabilityPolicy.BEST_EFFORT
+    ):
+        return f'set the parameter {parameter} to best_effort'
+    return 'change it in the publisher, or with its own qos_overrides parameters'
 
 
 def _lost_hint(topic: str, qos: QoSProfile) -> str:
@@ -70,7 +105,7 @@ def _lost_hint(topic: str, qos: QoSProfile) -> str:
     if not get_rmw_implementation_identifier().startswith('rmw_fastrtps'):
         return ''
     hint = (
-        ', or its images are lost: give that process '
+        ': give the process that publishes them '
         f'{profile_variable()}={data_file(PROFILE) or "stseg_ros/" + PROFILE}'
     )
     if qos.reliability != ReliabilityPolicy.RELIABLE:

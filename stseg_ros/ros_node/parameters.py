@@ -1,4 +1,4 @@
-"""The node's parameters: declared, described, checked, and turned into the pipeline's settings."""
+"""The node's parameters: declared, checked, and turned into the pipeline's settings."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
-from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
+from stseg_ros.config import PipelineConfig
 from stseg_ros.engines.backends import AUTO, BACKENDS
 from stseg_ros.errors import ConfigError
+from stseg_ros.ros_node.parameter_specs import FROM_BUNDLE, SPECS, TRANSPORTS
 
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.parameter import Parameter
-
-TRANSPORTS = ('raw', 'compressed')
-FROM_BUNDLE = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +39,10 @@ class NodeParameters:
     threshold: float = float(FROM_BUNDLE)
     refine_below: float = 1.0
     fusion: str = ''
+    latency_budget_ms: float = 0.0
     overlay_alpha: float = 0.5
     no_image_warning_s: float = 5.0
+    stamp_warning_s: float = 1.0
     log_throttle_s: float = 5.0
 
     def __post_init__(self) -> None:
@@ -55,6 +54,10 @@ class NodeParameters:
         if self.backend not in (AUTO, *BACKENDS):
             raise ConfigError(
                 f'backend is {self.backend!r}; expected one of {AUTO}, {", ".join(BACKENDS)}'
+            )
+        if not self.latency_budget_ms >= 0.0:
+            raise ConfigError(
+                f'latency_budget_ms is {self.latency_budget_ms}; expected 0 (no limit) or more'
             )
         self.pipeline_config()
 
@@ -89,120 +92,6 @@ class NodeParameters:
         names = {field.name for field in dataclasses.fields(self)}
         changes = {entry.name: entry.value for entry in parameters if entry.name in names}
         return dataclasses.replace(self, **changes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterSpec:
-    """What ROS tools show of a parameter.
-
-    Attributes:
-        name: the field of `NodeParameters` that holds its default and its value.
-        description: what it means, its unit.
-        constraints: the values it takes, where a range does not say it all.
-        live: whether it may change while the node runs.
-        limits: least and largest value of a number.
-    """
-
-    name: str
-    description: str
-    constraints: str = ''
-    live: bool = False
-    limits: tuple[int, int] | tuple[float, float] | None = None
-
-    def descriptor(self) -> ParameterDescriptor:
-        """Return the descriptor to declare the parameter with."""
-        descriptor = ParameterDescriptor(
-            description=self.description,
-            additional_constraints=self.constraints,
-            read_only=not self.live,
-        )
-        if self.limits is not None:
-            low, high = self.limits
-            if isinstance(low, int) and isinstance(high, int):
-                limits = IntegerRange(from_value=low, to_value=high, step=1)
-                descriptor.integer_range = [limits]
-            else:
-                limits = FloatingPointRange(from_value=low, to_value=high, step=0.0)
-                descriptor.floating_point_range = [limits]
-        return descriptor
-
-
-SPECS = (
-    ParameterSpec(
-        name='bundle',
-        description='Model bundle: the name of a shipped one, or the path of a bundle folder.',
-    ),
-    ParameterSpec(
-        name='backend',
-        description='Inference backend; auto takes the best that opens on this machine.',
-        constraints=f'One of {", ".join((AUTO, *BACKENDS))}.',
-    ),
-    ParameterSpec(
-        name='threads',
-        description='CPU threads of one network; 0 leaves the choice to the backend.',
-        limits=(0, 1024),
-    ),
-    ParameterSpec(
-        name='precision',
-        description='default is the fastest arithmetic of the backend, float32 is exact FP32.',
-        constraints=f'One of {", ".join(PRECISIONS)}.',
-    ),
-    ParameterSpec(
-        name='transport',
-        description='raw subscribes to image, compressed to image/compressed.',
-        constraints=f'One of {", ".join(TRANSPORTS)}.',
-    ),
-    ParameterSpec(
-        name='autostart',
-        description='Whether the node configures and activates itself when it starts.',
-    ),
-    ParameterSpec(
-        name='regions',
-        description='Largest number of regions refined per frame; 0 is the coarse network alone, '
-        "-1 the bundle's recommendation.",
-        constraints="At most what the bundle's refine network takes in one batch.",
-        live=True,
-        limits=(FROM_BUNDLE, 4096),
-    ),
-    ParameterSpec(
-        name='threshold',
-        description='A pixel is vehicle where its probability is above this; '
-        "-1 is the bundle's recommendation.",
-        constraints='-1, or above 0 and below 1.',
-        live=True,
-        limits=(float(FROM_BUNDLE), 1.0),
-    ),
-    ParameterSpec(
-        name='refine_below',
-        description='Regions are refined only while their confidence is below this.',
-        live=True,
-        limits=(0.0, 1.0),
-    ),
-    ParameterSpec(
-        name='fusion',
-        description="How refined regions are merged; empty is the bundle's recommendation.",
-        constraints=f'Empty, or one of {", ".join(FUSIONS)}.',
-        live=True,
-    ),
-    ParameterSpec(
-        name='overlay_alpha',
-        description='Opacity of the tint on the overlay.',
-        live=True,
-        limits=(0.0, 1.0),
-    ),
-    ParameterSpec(
-        name='no_image_warning_s',
-        description='Seconds without an image after which the node says why; 0 never does.',
-        live=True,
-        limits=(0.0, 86400.0),
-    ),
-    ParameterSpec(
-        name='log_throttle_s',
-        description='Least seconds between two equal warnings.',
-        live=True,
-        limits=(0.0, 86400.0),
-    ),
-)
 
 
 def declare_parameters(node: Node) -> NodeParameters:

@@ -9,35 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.utilities import try_shutdown
-from std_msgs.msg import Header
 
-from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.errors import ConfigError, EngineError, StsegError
 from stseg_ros.ros_node.camera_input import CameraInput
-from stseg_ros.ros_node.diagnostics import (
-    Heartbeat,
-    NodeStatus,
-    diagnostic_array,
-    summarise,
-    summary_pairs,
-)
+from stseg_ros.ros_node.diagnostics import Heartbeat
 from stseg_ros.ros_node.frame_processor import ReceivedImage
-from stseg_ros.ros_node.frame_statistics import FrameStatistics, Window
+from stseg_ros.ros_node.frame_statistics import FrameStatistics
 from stseg_ros.ros_node.mailbox import Mailbox
-from stseg_ros.ros_node.parameters import (
-    SPECS,
-    declare_parameters,
-    unknown_parameters,
-)
+from stseg_ros.ros_node.parameter_specs import SPECS
+from stseg_ros.ros_node.parameters import declare_parameters, unknown_parameters
+from stseg_ros.ros_node.reporter import NodeView, Reporter
 from stseg_ros.ros_node.session import Session
 from stseg_ros.ros_node.throttle import Throttle
-from stseg_ros.ros_node.transport import use_large_image_transport
+from stseg_ros.ros_node.transport import remove_dead_shared_memory, use_large_image_transport
+from stseg_ros.ros_node.watches import StampWatch
+from stseg_ros.sources.image_codec import header_stamp_ns
 
 RCLError = rclpy_implementation.RCLError
 _HEARTBEAT_S = 1.0
@@ -64,14 +56,16 @@ class SegmenterNode(LifecycleNode):
         self._input: CameraInput | None = None
         self._mailbox: Mailbox[ReceivedImage] = Mailbox()
         self._statistics = FrameStatistics()
-        self._silence_throttle = Throttle()
+        self._stamps = StampWatch()
         self._values = declare_parameters(self)
         names = [spec.name for spec in SPECS]
         for line in unknown_parameters(self._parameter_overrides, [*names, 'use_sim_time']):
             self.get_logger().warning(line)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._heartbeat = Heartbeat(_HEARTBEAT_S, self._beat)
+        self._fault = self.create_guard_condition(self._leave_active)
+        self._reporter = Reporter(self, self._statistics, self._mailbox, self._stamps)
+        self._report_throttle = Throttle()
+        self._heartbeat = Heartbeat(_HEARTBEAT_S, self._beat, self._on_report_error)
         self._heartbeat.start()
         if self._values.autostart:
             # Not a timer, which would wait for /clock under use_sim_time.
@@ -111,7 +105,10 @@ class SegmenterNode(LifecycleNode):
         self, during: str, after: str, work: Callable[[], None], before: LifecycleState
     ) -> TransitionCallbackReturn:
         """Do a transition's work. rclpy hides what its callbacks raise, so it is reported here."""
-        self._state, self._problem = during, ''
+        self._state = during
+        if during != 'deactivating':
+            # What made the node deactivate itself is not mended by that.
+            self._problem = ''
         try:
             work()
         except StsegError as err:
@@ -153,8 +150,12 @@ class SegmenterNode(LifecycleNode):
 
     def _activate(self) -> None:
         assert self._session is not None
-        self._statistics.restart_silence()
-        self._input = CameraInput(self, self._values.transport, self._receive)
+        self._statistics.restart()
+        self._stamps.restart()
+        self._session.prepare()
+        self._input = CameraInput(
+            self, self._values.transport, self._receive, self._statistics.note_lost
+        )
         self._session.start()
         self.get_logger().info(f'segmenting {self._input.topic}')
 
@@ -174,14 +175,32 @@ class SegmenterNode(LifecycleNode):
     def _receive(self, received: ReceivedImage) -> None:
         self._statistics.note_received()
         self._mailbox.put(received)
+        stamp_ns = header_stamp_ns(received.message.header)
+        self._stamps.note(stamp_ns, self.get_clock().now().nanoseconds)
 
     def _on_crash(self, error: BaseException) -> None:
-        """The inference thread ended by an error that is not about a frame or a backend."""
+        """The inference thread has given up; runs in that thread."""
         if not self.context.ok():
             return  # A signal has shut ROS down before the image under way was published.
-        details = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
-        self._problem = f'the inference thread ended: {error!r}; deactivate and activate the node'
-        self.get_logger().fatal(f'the inference thread ended:\n{details}')
+        again = 'activate tries again, cleanup and configure open the networks anew'
+        if isinstance(error, EngineError):
+            self._problem = (
+                f'masks have stopped, a network failed twice on an image: {error}; {again}'
+            )
+            self.get_logger().error(self._problem)
+        else:
+            self._problem = (
+                f'masks have stopped by an error of stseg_ros in two images in a row: {error!r}, '
+                f'see the log; {again}'
+            )
+            details = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+            self.get_logger().error(f'{self._problem}\n{details}')
+        self._fault.trigger()
+
+    def _leave_active(self) -> None:
+        """Deactivate after the inference thread has given up, so that the state tells it."""
+        if self._state == 'active' and self._problem:
+            self.trigger_deactivate()
 
     def _on_set_parameters(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         """Check all changes together, then take over all or none."""
@@ -202,18 +221,14 @@ class SegmenterNode(LifecycleNode):
             if self.executor is not None:
                 self.executor.wake()
             return
-        window = self._statistics.read_window()
         try:
-            status = self._read_status(window)
-            level, message = summarise(status, window)
-            self._diagnostics.publish(
-                diagnostic_array(
-                    Header(stamp=self.get_clock().now().to_msg()),
-                    name=f'{self.get_fully_qualified_name()}: segmentation',
-                    pairs=summary_pairs(status, window),
-                    level=level,
-                    message=message,
-                    hardware_id=status.device,
+            self._reporter.report(
+                NodeView(
+                    state=self._state,
+                    problem=self._problem,
+                    values=self._values,
+                    session=self._session,
+                    camera=self._input,
                 )
             )
         except RCLError:
@@ -221,31 +236,9 @@ class SegmenterNode(LifecycleNode):
             if self.context.ok():
                 raise
 
-    def _read_status(self, window: Window) -> NodeStatus:
-        session = self._session
-        subscribers = (0, 0) if session is None else session.count_subscribers()
-        return NodeStatus(
-            state=self._state,
-            bundle=self._values.bundle if session is None else session.bundle.name,
-            backend='' if session is None else session.segmenter.backend,
-            device='' if session is None else session.segmenter.device,
-            dropped=self._mailbox.dropped,
-            mask_subscribers=subscribers[0],
-            frame_timing_subscribers=subscribers[1],
-            problem=self._problem,
-            silence=self._explain_silence(window),
-        )
-
-    def _explain_silence(self, window: Window) -> str:
-        camera, values = self._input, self._values
-        limit_s = values.no_image_warning_s
-        if camera is None or not limit_s or window.silence_s < limit_s:
-            return ''
-        cause = camera.explain_silence()
-        text = f'no image for {window.silence_s:.0f} s: {cause}'
-        if self._silence_throttle.admit(cause, values.log_throttle_s) is not None:
-            self.get_logger().warning(text)
-        return text
+    def _on_report_error(self, details: str) -> None:
+        if self._report_throttle.admit(details, self._values.log_throttle_s) is not None:
+            self.get_logger().error(f'no summary on /diagnostics, by an error:\n{details}')
 
 
 def main(args: list[str] | None = None) -> None:
@@ -254,6 +247,7 @@ def main(args: list[str] | None = None) -> None:
     Args:
         args: command line; None takes the process's own.
     """
+    remove_dead_shared_memory()
     use_large_image_transport()
     try:
         _join_ros(args)

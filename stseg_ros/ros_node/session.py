@@ -63,6 +63,7 @@ class Session:
             dropped=lambda: mailbox.dropped,
             parameters=parameters,
             logger=node.get_logger(),
+            is_shut_down=lambda: not node.context.ok(),
         )
 
     def apply(self, parameters: NodeParameters) -> None:
@@ -80,6 +81,14 @@ class Session:
     def count_subscribers(self) -> tuple[int, int]:
         """Return how many listen to masks and to timings; any thread may ask."""
         return self._outputs.count_subscribers()
+
+    def prepare(self) -> None:
+        """Prepare what the first images would otherwise have to wait for.
+
+        Raises:
+            EngineError: a network failed.
+        """
+        self._worker.call(self._processor.prepare)
 
     def start(self) -> None:
         """Process images from now on."""

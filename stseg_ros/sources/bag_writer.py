@@ -165,5 +165,9 @@ class BagWriter:
     def _refusals_as_data_error(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
+            # The whole text would name the scratch folder, which the user has never heard of.
+            reason = error.strerror or str(error)
+            raise DataError(f'{self._path}: cannot be written: {reason}') from error
+        except sqlite3.Error as error:
             raise DataError(f'{self._path}: cannot be written: {error}') from error

@@ -20,7 +20,7 @@ from stseg_ros.sources.bag_writer import BagWriter
 from stseg_ros.sources.image_codec import Header, decode_image_file
 from stseg_ros.sources.image_folders import ImageFolder
 from stseg_ros.sources.image_headers import read_image_header
-from stseg_ros.sources.kitti_files import read_kitti_stamps
+from stseg_ros.sources.kitti_files import CameraCalibration, read_kitti_stamps
 from stseg_ros.sources.topics import beside_image, check_topic, compressed_topic
 
 # A fixed start makes two conversions of one folder equal.
@@ -57,6 +57,19 @@ class CameraTopics:
     def camera_info(self) -> str:
         """The topic of the calibration."""
         return beside_image(self.image, 'camera_info')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkippedImage:
+    """An image file that could not be used.
+
+    Attributes:
+        path: the file.
+        reason: what is wrong with it.
+    """
+
+    path: Path
+    reason: str
 
 
 def choose_stamps(
@@ -98,7 +111,8 @@ def write_folder(
     topics: CameraTopics,
     *,
     on_image: Callable[[], object] = lambda: None,
-) -> None:
+    on_skipped: Callable[[SkippedImage], object] | None = None,
+) -> int:
     """Write every image of a folder, and its calibration beside each.
 
     Args:
@@ -107,29 +121,51 @@ def write_folder(
         writer: the open bag.
         topics: how the messages are named.
         on_image: called after each image.
+        on_skipped: called for a file that cannot be used, which then costs only itself; None
+            makes it an error.
+
+    Returns:
+        Number of images written, at least one.
 
     Raises:
-        DataError: an image cannot be read or does not fit the calibration, or the disk is full.
+        DataError: an image cannot be used, or none of them; one does not fit the calibration; or
+            the disk is full.
     """
     writer.add_topic(topics.recorded_image, COMPRESSED_IMAGE if topics.compressed else IMAGE)
     if folder.calibration is not None:
         writer.add_topic(topics.camera_info, CAMERA_INFO)
+    skipped: list[SkippedImage] = []
     for path, stamp_ns in zip(folder.images, stamps_ns, strict=True):
         header = make_header(stamp_ns=stamp_ns, frame_id=topics.frame_id)
         try:
             image_hw = _write_image(path, writer, topics, header, stamp_ns)
         except (OSError, FrameError) as error:
-            raise DataError(f'{path}: cannot be used: {error}') from error
-        if folder.calibration is not None:
-            if folder.calibration.size_hw != image_hw:
-                height, width = folder.calibration.size_hw
-                raise DataError(
-                    f'{path}: is {image_hw[1]}x{image_hw[0]}, but its calibration is for '
-                    f'{width}x{height}; remove the calibration or use the images it belongs to'
-                )
-            info = make_camera_info(folder.calibration, header=header)
-            writer.write(topics.camera_info, info, record_ns=stamp_ns)
+            reason = getattr(error, 'strerror', None) or str(error)
+            if on_skipped is None:
+                raise DataError(f'{path}: cannot be used: {reason}') from error
+            skipped.append(SkippedImage(path=path, reason=reason))
+            on_skipped(skipped[-1])
+        else:
+            if folder.calibration is not None:
+                _check_size(path, image_hw, folder.calibration)
+                info = make_camera_info(folder.calibration, header=header)
+                writer.write(topics.camera_info, info, record_ns=stamp_ns)
         on_image()
+    if len(skipped) == len(folder.images):
+        raise DataError(
+            f'{skipped[0].path.parent}: none of its {len(skipped)} images can be used; the first, '
+            f'{skipped[0].path.name}: {skipped[0].reason}'
+        )
+    return len(folder.images) - len(skipped)
+
+
+def _check_size(path: Path, image_hw: tuple[int, int], calibration: CameraCalibration) -> None:
+    if calibration.size_hw != image_hw:
+        height, width = calibration.size_hw
+        raise DataError(
+            f'{path}: is {image_hw[1]}x{image_hw[0]}, but its calibration is for '
+            f'{width}x{height}; remove the calibration or use the images it belongs to'
+        )
 
 
 def _write_image(

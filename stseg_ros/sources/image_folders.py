@@ -1,10 +1,11 @@
-"""Folders of images as users have them on disk: KITTI raw, KITTI semantic, BDD100K, or plain."""
+"""Folders of images as users have them on disk: KITTI, BDD100K, images with masks, or plain."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from stseg_ros.errors import DataError
@@ -17,6 +18,9 @@ from stseg_ros.sources.kitti_files import (
 IMAGE_SUFFIXES = frozenset({'.jpg', '.jpeg', '.png'})
 _KITTI_CAMERA = re.compile(r'image_(0[0-3])')
 _BDD100K_SPLITS = ('train', 'val', 'test')
+# KITTI raw has its drives in a folder for the day, and data sets lie side by side in one folder.
+_DEPTH = 2
+_NAMED_CHOICES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +28,7 @@ class ImageFolder:
     """The images of a folder, in order.
 
     Attributes:
-        layout: 'KITTI raw', 'KITTI semantic', 'BDD100K' or 'plain'.
+        layout: 'KITTI raw', 'KITTI semantic', 'BDD100K', 'images and masks' or 'plain'.
         images: the image files, one or more.
         stamps_file: KITTI's recorded times of the images, if they lie beside them.
         calibration: the camera, if its calibration lies beside the images.
@@ -42,32 +46,35 @@ def open_image_folder(folder: Path) -> ImageFolder:
     Args:
         folder: KITTI raw: a drive, the date folder or data set above it, a camera folder such as
             `image_02`, or its `data`; KITTI semantic: the folder above `training` or `image_2`;
-            BDD100K: the folder above `images/10k`, or that one, for all splits in turn;
-            otherwise the folder of the images themselves.
+            BDD100K: the folder above `images/10k`, or that one, for all splits in turn; the folder
+            above `images` and `masks`; otherwise the folder of the images themselves.
 
     Returns:
         The images. In plain folders 'frame2.png' comes before 'frame10.png'.
 
     Raises:
         DataError: there is no such folder, it holds no images in any of these layouts or several
-            drives, or its calibration is malformed.
+            drives or data sets, or its calibration is malformed.
     """
     if not folder.is_dir():
         raise DataError(f'{folder}: no such folder; expected a folder of images')
-    kitti_data = _find_kitti_data(folder)
-    if kitti_data is not None:
-        return _open_kitti_raw(kitti_data)
-    for semantic in (folder / 'training' / 'image_2', folder / 'image_2'):
-        if images := list_images(semantic):
-            return ImageFolder(layout='KITTI semantic', images=images)
-    splits = folder if folder.resolve().name == '10k' else folder / 'images' / '10k'
-    if images := tuple(_split_images(splits)):
-        return ImageFolder(layout='BDD100K', images=images)
-    if images := list_images(folder):
+    if opens := _known_layout(folder):
+        return opens()
+    known, plain = _look_below(folder, _DEPTH)
+    images = list_images(folder)
+    if images and not known:
         return ImageFolder(layout='plain', images=images)
+    if len(known) == 1 and not plain and not images:
+        # One data set in the folder above it.
+        opens = _known_layout(known[0])
+        assert opens is not None
+        return opens()
+    if known or plain:
+        raise DataError(_ask_for_one(folder, known, plain, beside_images=bool(images)))
     raise DataError(
         f'{folder}: holds no .jpg or .png images; expected them there, or a KITTI raw drive '
-        '(image_02/data), KITTI semantic (training/image_2) or BDD100K (images/10k/val)'
+        '(image_02/data), KITTI semantic (training/image_2), BDD100K (images/10k/val), or images/ '
+        'beside masks/'
     )
 
 
@@ -97,24 +104,65 @@ def _split_images(folder: Path) -> Iterator[Path]:
         yield from list_images(folder / split)
 
 
-def _find_kitti_data(folder: Path) -> Path | None:
-    """Find the `data` folder of one camera: the named one, or the left colour camera below.
+def _known_layout(folder: Path) -> Callable[[], ImageFolder] | None:
+    """Find out whether a folder itself is a data set.
 
-    Raises:
-        DataError: several drives lie below the folder.
+    Returns:
+        What opens it; None for a folder of no known layout.
     """
-    if _KITTI_CAMERA.fullmatch(folder.resolve().name) and (folder / 'data').is_dir():
-        return folder / 'data'
+    camera = _KITTI_CAMERA.fullmatch(folder.resolve().name)
+    if camera and (folder / 'data').is_dir():
+        return lambda: _open_kitti_raw(folder / 'data')
     if folder.name == 'data' and _KITTI_CAMERA.fullmatch(folder.resolve().parent.name):
-        return folder
-    for depth in ('', '*/', '*/*/'):
-        found = sorted(path for path in folder.glob(f'{depth}image_02/data') if path.is_dir())
-        if len(found) > 1:
-            drives = ', '.join(str(path.parent.parent.relative_to(folder)) for path in found)
-            raise DataError(f'{folder}: holds {len(found)} drives; give one of: {drives}')
-        if found:
-            return found[0]
+        return lambda: _open_kitti_raw(folder)
+    if (folder / 'image_02' / 'data').is_dir():
+        # The left colour camera stands for the drive.
+        return lambda: _open_kitti_raw(folder / 'image_02' / 'data')
+    for semantic in (folder / 'training' / 'image_2', folder / 'image_2'):
+        if images := list_images(semantic):
+            return partial(ImageFolder, layout='KITTI semantic', images=images)
+    splits = folder if folder.resolve().name == '10k' else folder / 'images' / '10k'
+    if images := tuple(_split_images(splits)):
+        return partial(ImageFolder, layout='BDD100K', images=images)
+    if (folder / 'masks').is_dir() and (images := list_images(folder / 'images')):
+        return partial(ImageFolder, layout='images and masks', images=images)
     return None
+
+
+def _look_below(folder: Path, depth: int) -> tuple[list[Path], list[Path]]:
+    """Find the data sets below a folder, not looking into them.
+
+    Returns:
+        Those of known layouts, and folders of images.
+    """
+    known: list[Path] = []
+    plain: list[Path] = []
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if _known_layout(inner):
+            known.append(inner)
+        elif list_images(inner):
+            plain.append(inner)
+        elif depth > 1:
+            deeper_known, deeper_plain = _look_below(inner, depth - 1)
+            known += deeper_known
+            plain += deeper_plain
+    return known, plain
+
+
+def _ask_for_one(
+    folder: Path, known: list[Path], plain: list[Path], *, beside_images: bool
+) -> str:
+    drives = all((path / 'image_02' / 'data').is_dir() for path in known) and not plain
+    choices = sorted(str(path.relative_to(folder)) for path in (*known, *plain))
+    more = len(choices) - _NAMED_CHOICES
+    named = ', '.join(choices[:_NAMED_CHOICES]) + (f' and {more} more' if more > 0 else '')
+    what = 'drives' if drives else 'folders of images'
+    if beside_images:
+        return (
+            f'{folder}: holds images itself and data sets below; give one of: {named}, or move '
+            'the images to a folder of their own'
+        )
+    return f'{folder}: holds no images itself but {len(choices)} {what}; give one of: {named}'
 
 
 def _open_kitti_raw(data: Path) -> ImageFolder:

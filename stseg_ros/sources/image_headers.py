@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from dataclasses import dataclass
 
 from stseg_ros.errors import FrameError
@@ -36,6 +37,11 @@ class ImageHeader:
     size_hw: tuple[int, int]
 
 
+def is_jpeg_or_png(data: bytes) -> bool:
+    """Tell by its first bytes whether `read_image_header` is for a file's data."""
+    return data.startswith((_PNG_SIGNATURE, _JPEG_SIGNATURE))
+
+
 def read_image_header(data: bytes) -> ImageHeader:
     """Read the size of a JPEG or PNG image and check that its data is complete.
 
@@ -46,8 +52,8 @@ def read_image_header(data: bytes) -> ImageHeader:
         Format and size.
 
     Raises:
-        FrameError: the data is neither JPEG nor PNG, is truncated, or its size is 0 or above
-            `MAX_PIXELS`.
+        FrameError: the data is neither JPEG nor PNG, is truncated, or corrupt as far as checksums
+            tell, or its size is 0 or above `MAX_PIXELS`.
     """
     if data.startswith(_PNG_SIGNATURE):
         header = ImageHeader(format='png', size_hw=_png_size(data))
@@ -68,7 +74,11 @@ def read_image_header(data: bytes) -> ImageHeader:
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
-    """Walk the chunks of a PNG file to its end; checksums are left to the decoder."""
+    """Walk the chunks of a PNG file to its end.
+
+    Checksums are compared here, because libpng would print a line of its own about a wrong one.
+    """
+    view = memoryview(data)
     position = len(_PNG_SIGNATURE)
     size_hw: tuple[int, int] | None = None
     while position + 8 <= len(data):
@@ -76,6 +86,12 @@ def _png_size(data: bytes) -> tuple[int, int]:
         end = position + 12 + length
         if end > len(data):
             break
+        # A decoder may do without the chunks whose names begin with a small letter.
+        if kind[:1].isupper():
+            (checksum,) = struct.unpack_from('>I', data, end - 4)
+            if zlib.crc32(view[position + 4 : end - 4]) != checksum:
+                name = kind.decode('ascii', 'replace')
+                raise FrameError(f'png image is corrupt: the checksum of its {name} data is wrong')
         if size_hw is None:
             if kind != b'IHDR' or length != 13:
                 raise FrameError('png image is corrupt: it does not start with a header chunk')

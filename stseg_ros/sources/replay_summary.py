@@ -43,7 +43,7 @@ def summarise(result: ReplayResult) -> dict[str, Any]:
             {'index': bad.index, 'record_ns': bad.record_ns, 'reason': bad.reason}
             for bad in result.bad_frames
         ],
-        'recorded_s': result.recorded_ns / 1e9,
+        'recorded_s': round(result.recorded_ns / 1e9, 3),
         'elapsed_s': round(elapsed_s, 6),
         'frames_per_s': round(result.frames / elapsed_s, 3),
         'speed': round(result.recorded_ns / result.elapsed_ns, 3) if result.recorded_ns else None,

@@ -15,6 +15,8 @@ from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.learner import Learner
 from stseg_ros.training.run_files import NOT_OURS
 
+_PARTS = {'standing', 'learner', 'random'}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
@@ -66,7 +68,7 @@ def save_state(path: Path, learner: Learner, standing: Standing) -> None:
         learner: network, optimiser and schedule.
         standing: how far it has come.
     """
-    content = {
+    content: dict[str, Any] = {
         'standing': asdict(standing),
         'learner': learner.state_dict(),
         'random': torch.get_rng_state(),
@@ -92,13 +94,24 @@ def load_state(path: Path, learner: Learner, *, seed: int, images: str) -> Stand
         How far it had come.
 
     Raises:
-        StsegError: the file is not ours, or seed or data differ.
+        StsegError: the file is not ours or of another version, or seed or data differ.
     """
     try:
-        content: dict[str, Any] = torch.load(path, map_location='cpu', weights_only=True)
+        content: Any = torch.load(path, map_location='cpu', weights_only=True)
+    except NOT_OURS as err:
+        reason = str(err).splitlines()[0]
+        raise StsegError(f'{path} is no state of this training: {reason}') from err
+    if not isinstance(content, dict) or not content.keys() >= _PARTS:
+        raise StsegError(f'{path} is no state of this training: it holds something else')
+    try:
         standing = Standing(**content['standing'])
         learner.load_state_dict(content['learner'])
         torch.set_rng_state(content['random'])
+    except (KeyError, TypeError) as err:
+        raise StsegError(
+            f'{path} was written by another version of this package ({_mismatch(err)}); finish '
+            'the training with that version, or remove the file to train this network again'
+        ) from err
     except NOT_OURS as err:
         reason = str(err).splitlines()[0]
         raise StsegError(f'{path} is no state of this training: {reason}') from err
@@ -110,6 +123,13 @@ def load_state(path: Path, learner: Learner, *, seed: int, images: str) -> Stand
             'was, or start again with another --output'
         )
     return standing
+
+
+def _mismatch(err: KeyError | TypeError) -> str:
+    """Say what a state of another form lacks or has too much."""
+    if isinstance(err, KeyError):
+        return f'it has no {err.args[0]!r}'
+    return str(err).splitlines()[0].rpartition('() ')[2]
 
 
 def fingerprint(images: list[LabelledImage]) -> str:

@@ -132,7 +132,7 @@ def _write_sheet(path: Path, checks: list[tuple[str, Path, list[SplitCheck]]]) -
     from stseg_ros.datasets.contact_sheet import Section, draw_sheet
 
     sections = [
-        Section(title=f'{dataset} {split.split}: {len(split.facts)} images', tiles=split.tiles)
+        Section(title=f'{dataset} {split.split}', tiles=split.tiles, images=len(split.facts))
         for dataset, _, splits in checks
         for split in splits
         if split.tiles

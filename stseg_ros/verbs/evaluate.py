@@ -66,7 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--output', type=Path, metavar='DIR', help='write JSON, the two figures, and pictures'
     )
     out.add_argument(
-        '--pictures', type=int, default=3, metavar='N', help='best, median, worst; N of each'
+        '--pictures',
+        type=int,
+        default=3,
+        metavar='N',
+        help='worst, best and median images; N of each, as far as there are so many (default: 3)',
     )
 
 

@@ -9,30 +9,43 @@ from typing import TYPE_CHECKING
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
+from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.config_file import ConfigFile, read_config_file
 
 if TYPE_CHECKING:
     from stseg_ros.bundle import ModelBundle
     from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+
+_CONFIG_FORMAT = """\
+--config takes a YAML file of these settings, in which - is _, or a parameter file of the node,
+such as config/segment.yaml; an argument wins over the file. For example:
+
+  bundle: driving_small
+  regions: 4
+  refine_below: 0.8
+"""
 
 
 def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare bundle, backend and the pipeline's settings.
 
     Args:
-        parser: the verb's parser.
+        parser: the verb's parser, which shows descriptions as they are.
     """
-    group = parser.add_argument_group('pipeline')
+    group = parser.add_argument_group('pipeline', _CONFIG_FORMAT)
     group.add_argument(
         '--bundle',
-        default=DEFAULT_BUNDLE,
-        help='name of a shipped bundle, or a bundle folder (default: %(default)s)',
+        help=f'name of a shipped bundle, or a bundle folder (default: {DEFAULT_BUNDLE})',
     )
     group.add_argument('--config', type=Path, metavar='FILE', help='YAML file of these settings')
     group.add_argument(
         '--backend', help="inference backend (default: 'auto', the best that opens)"
     )
     group.add_argument(
-        '--regions', type=int, metavar='K', help='regions to refine; 0: coarse only'
+        '--regions',
+        type=int,
+        metavar='K',
+        help="most regions to refine; 0: coarse only (default: the bundle's own number)",
     )
     group.add_argument('--threshold', type=float, metavar='P', help='vehicle above probability P')
     group.add_argument('--fusion', choices=FUSIONS, help='how refined regions are merged')
@@ -41,32 +54,11 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--precision', choices=PRECISIONS, help='arithmetic (default: the fastest)')
 
 
-def read_config(arguments: argparse.Namespace) -> PipelineConfig:
-    """Merge the configuration file, where one is named, with the arguments given.
-
-    Args:
-        arguments: what `add_pipeline_arguments` declared.
-
-    Returns:
-        The settings; an argument wins over the file.
-
-    Raises:
-        ConfigError: a value is wrong.
-    """
-    config = PipelineConfig.load(arguments.config) if arguments.config else PipelineConfig()
-    given = {
-        field.name: getattr(arguments, field.name)
-        for field in dataclasses.fields(PipelineConfig)
-        if getattr(arguments, field.name, None) is not None
-    }
-    return dataclasses.replace(config, **given)
-
-
 def open_from_arguments(arguments: argparse.Namespace) -> tuple[ModelBundle, TwoStageSegmenter]:
-    """Read the bundle and open a segmenter.
+    """Read the bundle and open a segmenter; say what of a parameter file is not used.
 
     Args:
-        arguments: what `add_pipeline_arguments` declared.
+        arguments: what `add_pipeline_arguments` declared; they win over the file.
 
     Returns:
         The bundle, and a segmenter that the caller closes.
@@ -77,5 +69,31 @@ def open_from_arguments(arguments: argparse.Namespace) -> tuple[ModelBundle, Two
     from stseg_ros.assembly import open_segmenter
     from stseg_ros.bundle import ModelBundle, find_bundle
 
-    bundle = ModelBundle.read(find_bundle(arguments.bundle))
-    return bundle, open_segmenter(bundle, read_config(arguments))
+    file = ConfigFile(config=PipelineConfig())
+    if arguments.config is not None:
+        file = read_config_file(arguments.config)
+    bundle = ModelBundle.read(find_bundle(arguments.bundle or file.bundle or DEFAULT_BUNDLE))
+    _check_regions(arguments.regions, bundle)
+    segmenter = open_segmenter(bundle, _merge(file.config, arguments))
+    if file.passed_over:
+        names = ', '.join(file.passed_over)
+        print(f'{arguments.config}: not for the pipeline, passed over: {names}')
+    return bundle, segmenter
+
+
+def _check_regions(regions: int | None, bundle: ModelBundle) -> None:
+    most = bundle.geometry.max_regions
+    if regions is not None and not 0 <= regions <= most:
+        raise ConfigError(
+            f'--regions is {regions}; give 0 (coarse only) to {most}, or leave it out for the '
+            f'{bundle.manifest.recommended.regions} that {bundle.name} recommends'
+        )
+
+
+def _merge(config: PipelineConfig, arguments: argparse.Namespace) -> PipelineConfig:
+    given = {
+        field.name: getattr(arguments, field.name)
+        for field in dataclasses.fields(PipelineConfig)
+        if getattr(arguments, field.name, None) is not None
+    }
+    return dataclasses.replace(config, **given)

@@ -13,11 +13,13 @@ from stseg_ros.verbs.pipeline_arguments import add_pipeline_arguments, open_from
 
 if TYPE_CHECKING:
     from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.records import UInt8Array
 
 SUMMARY = 'Segment images; writes NAME_mask.png (255 is vehicle) and NAME_overlay.jpg of each.'
 EXAMPLES = """
 stseg segment street.jpg --output out
 stseg segment photos/ --output out --regions 16
+stseg segment photos/ --output out --config config/segment.yaml
 """
 
 _SUFFIXES = {'.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp'}
@@ -47,13 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from tqdm import tqdm
 
-    paths = _list_images(arguments.images)
+    listed = _list_images(arguments.images)
+    paths = _without_outputs(listed, arguments.output)
     _refuse_equal_names(paths)
     _, segmenter = open_from_arguments(arguments)
     failures = 0
     try:
         make_output_folder(arguments.output)
         print(f'backend: {segmenter.backend_note}')
+        if len(paths) < len(listed):
+            print(f'{len(listed) - len(paths)} files left out: results of images beside them')
         for path in tqdm(paths, unit='image', disable=len(paths) == 1 or None):
             try:
                 share, total_ns = _segment_one(segmenter, path, arguments.output)
@@ -75,24 +80,59 @@ def _segment_one(segmenter: TwoStageSegmenter, path: Path, output: Path) -> tupl
         Share of vehicle pixels in [0, 1], and the pipeline's time in ns.
     """
     import cv2
-    import numpy as np
 
     from stseg_ros.pipeline.overlay import draw_overlay
     from stseg_ros.records import ChannelOrder, Frame
 
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise FrameError('is not an image that OpenCV reads, or is damaged')
-    frame = Frame(image_hwc=np.asarray(image, np.uint8), channel_order=ChannelOrder.BGR)
+    frame = Frame(image_hwc=_read_image(path), channel_order=ChannelOrder.BGR)
     result = segmenter.segment(frame)
-    for suffix, picture in (
-        ('mask.png', result.mask_hw),
-        ('overlay.jpg', draw_overlay(frame, result)),
-    ):
-        target = output / f'{path.stem}_{suffix}'
-        if not cv2.imwrite(str(target), picture):
-            raise DataError(f'{target}: cannot be written')
+    pictures = result.mask_hw, draw_overlay(frame, result)
+    for name, picture in zip(_output_names(path), pictures, strict=True):
+        if not cv2.imwrite(str(output / name), picture):
+            raise DataError(f'{output / name}: cannot be written')
     return float((result.mask_hw > 0).mean()), result.timing.pipeline_ns
+
+
+def _read_image(path: Path) -> UInt8Array:
+    """Read a picture as it is meant to be seen, turned as its EXIF data say.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    import cv2
+    import numpy as np
+
+    from stseg_ros.sources.image_headers import is_jpeg_or_png, read_image_header
+
+    unreadable = 'is not an image that OpenCV reads, or is damaged'
+    try:
+        data = path.read_bytes()
+        if is_jpeg_or_png(data):
+            # Their decoders print lines of their own about damage, and return half an image.
+            read_image_header(data)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    except OSError as err:
+        raise FrameError(f'cannot be read: {err.strerror}') from err
+    except cv2.error as err:
+        raise FrameError(unreadable) from err
+    if image is None:
+        raise FrameError(unreadable)
+    return np.asarray(image, np.uint8)
+
+
+def _output_names(path: Path) -> tuple[str, str]:
+    return f'{path.stem}_mask.png', f'{path.stem}_overlay.jpg'
+
+
+def _without_outputs(paths: list[Path], output: Path) -> list[Path]:
+    """Leave out what an earlier run wrote, or this one is about to write, for others of them."""
+    results = {
+        (folder.resolve(), name)
+        for path in paths
+        for folder in (path.parent, output)
+        for name in _output_names(path)
+    }
+    return [path for path in paths if (path.parent.resolve(), path.name) not in results]
 
 
 def _list_images(paths: list[Path]) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stseg_ros.datasets import contact_sheet
 from stseg_ros.datasets.contact_sheet import Section, Tile, draw_sheet, draw_tile
 
 
@@ -60,16 +61,29 @@ def test_sections_share_the_sheet(tiles: tuple[int, ...], expected: tuple[int, .
     values = range(60, 60 + len(tiles))
     sheet = draw_sheet(
         [
-            Section(title='t', tiles=marks(count, value))
+            Section(title='t', tiles=marks(count, value), images=count)
             for count, value in zip(tiles, values, strict=True)
         ]
     )
     assert tuple(round(shown(sheet, value)) for value in values) == expected
 
 
+@pytest.mark.parametrize(
+    ('tiles', 'images', 'expected'),
+    [(24, 367, 't: 24 of 367 images'), (5, 5, 't: 5 images'), (1, 1, 't: 1 image')],
+)
+def test_titles_tell_how_many_are_shown(
+    tiles: int, images: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(contact_sheet, '_write', lambda _sheet, text, *_: written.append(text))
+    draw_sheet([Section(title='t', tiles=marks(tiles, 60), images=images)])
+    assert expected in written
+
+
 def test_long_and_foreign_names_fit() -> None:
     tile = draw_tile('straße_' * 40, np.zeros((48, 48, 3), np.uint8), np.zeros((48, 48), np.uint8))
-    sheet = draw_sheet([Section(title='x' * 500, tiles=[tile])])
+    sheet = draw_sheet([Section(title='x' * 500, tiles=[tile], images=1)])
     assert sheet.shape[1] == 12 + 4 * 492
     right_of_tile = sheet[60:, 12 + 480 + 3 :]
     assert (right_of_tile == right_of_tile[0, 0]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -103,6 +104,11 @@ def test_a_run_without_answers_is_summed_up() -> None:
     assert ('frames lost', '1') in summary_rows(summary)
     run = make_run([make_frame(0, latency_ms=None)])
     assert 'No mask came back' in write_report(run, summary, [])
+
+
+def test_the_rate_is_rounded() -> None:
+    run = dataclasses.replace(make_run([make_frame(0)]), rate_hz=15.000000000503356)
+    assert summarize(run)['rate_hz'] == 15.0
 
 
 def test_summary_fits_json() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,16 +10,23 @@ import numpy as np
 import pytest
 from support.tiny_bundle import write_redness_network
 
-from stseg_ros.engines.backends import BACKENDS, open_pair
+from stseg_ros.engines import backends
+from stseg_ros.engines.backends import BACKENDS, EnginePair, open_pair
 from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
+from stseg_ros.engines.nvidia_gpu import find_gpu
 from stseg_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
 from stseg_ros.engines.openvino_engine import OpenVinoEngine
+from stseg_ros.engines.tensorrt_engine import TensorRtEngine, TensorRtRtxEngine
+from stseg_ros.engines.tensorrt_library import is_installed
 from stseg_ros.errors import ConfigError, EngineError
 from stseg_ros.records import ChannelOrder
 
-ENGINES = [OpenVinoEngine, OnnxRuntimeEngine]
-FLOAT32 = EngineOptions(precision='float32', max_batch=4)
-FLOAT32_LOGITS = EngineOptions(precision='float32', max_batch=4, logits='float32')
+ENGINES = [TensorRtEngine, TensorRtRtxEngine, OpenVinoEngine, OnnxRuntimeEngine]
+FLOAT32 = EngineOptions(precision='float32', max_batch=7)
+FLOAT32_LOGITS = EngineOptions(precision='float32', max_batch=7, logits='float32')
+NVIDIA = ('tensorrt', 'tensorrt_rtx')
+NO_GPU = 'no NVIDIA GPU here'
+without_gpu = pytest.mark.skipif(find_gpu() is not None, reason='this machine has a GPU')
 
 
 @pytest.fixture
@@ -28,7 +36,17 @@ def network(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=ENGINES, ids=lambda engine: engine.backend)
+def engine_parameter(engine: type) -> object:
+    if engine.backend not in NVIDIA:
+        return pytest.param(engine, id=engine.backend)
+    missing = NO_GPU if find_gpu() is None else ''
+    if not missing and not is_installed(engine.backend):
+        missing = f'{engine.backend} is not installed'
+    marks = [pytest.mark.gpu, pytest.mark.skipif(bool(missing), reason=missing or 'runs')]
+    return pytest.param(engine, id=engine.backend, marks=marks)
+
+
+@pytest.fixture(params=[engine_parameter(engine) for engine in ENGINES])
 def engine_type(request: pytest.FixtureRequest) -> type:
     return request.param
 
@@ -139,23 +157,89 @@ def test_closed_engines_refuse_and_close_again(engine: InferenceEngine) -> None:
 def test_an_unreadable_network_is_one_error(engine_type: type, tmp_path: Path) -> None:
     path = tmp_path / 'broken.onnx'
     path.write_bytes(b'\x08\x01broken')
-    with pytest.raises(EngineError, match=r'cannot open .*broken\.onnx'):
+    with pytest.raises(EngineError, match=r'broken\.onnx'):
         engine_type(path, FLOAT32)
 
 
-def test_auto_takes_the_first_and_says_so(network: Path) -> None:
+@without_gpu
+def test_auto_takes_the_first_that_opens_and_says_why(network: Path) -> None:
     pair = open_pair(network, network, backend='auto', options=FLOAT32)
-    assert pair.refine.backend == next(iter(BACKENDS))
-    assert 'the best that opens here' in pair.note
+    assert pair.refine.backend == 'openvino'
+    assert pair.note == (
+        f'openvino on {pair.refine.device}, the best that opens here; '
+        f'passed over tensorrt, tensorrt_rtx: {NO_GPU}'
+    )
     pair.close()
 
 
+@without_gpu
 def test_auto_says_what_it_passed_over(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'openvino', None)
     pair = open_pair(network, network, backend='auto', options=FLOAT32)
     assert pair.refine.backend == 'onnxruntime'
+    assert f'passed over tensorrt, tensorrt_rtx: {NO_GPU};' in pair.note
     assert 'passed over openvino: openvino is not installed' in pair.note
     pair.close()
+
+
+@without_gpu
+def test_auto_asks_nothing_of_nvidia_libraries_without_a_gpu() -> None:
+    code = (
+        'import sys\n'
+        'from pathlib import Path\n'
+        'from stseg_ros.engines.backends import open_pair\n'
+        'from stseg_ros.engines.engine_protocol import EngineOptions\n'
+        'try:\n'
+        "    path = Path('no.onnx')\n"
+        "    open_pair(path, path, backend='auto', options=EngineOptions())\n"
+        'except Exception as err:\n'
+        '    print(type(err).__name__)\n'
+        "nvidia = {'tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings', 'cuda', 'onnx'}\n"
+        'print(sorted(nvidia & set(sys.modules)))'
+    )
+    shown = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.split('\n')[:2] == ['EngineError', '[]']
+
+
+def test_auto_names_a_library_that_is_missing(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, 'find_gpu', lambda: 'a GPU')
+    monkeypatch.setattr(backends, 'is_installed', lambda _: False)
+    pair = open_pair(network, network, backend='auto', options=FLOAT32)
+    assert pair.note.endswith('passed over tensorrt, tensorrt_rtx: not installed')
+    pair.close()
+
+
+def test_auto_that_is_stopped_does_not_go_on(
+    network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_engine(backend: str, path: Path, options: EngineOptions) -> InferenceEngine:
+        raise EngineError(f'{backend}: the build was stopped')
+
+    monkeypatch.setattr(backends, '_not_worth_a_try', lambda _: '')
+    monkeypatch.setattr(backends, 'open_engine', open_engine)
+    options = EngineOptions(stop=lambda: True)
+    with pytest.raises(EngineError, match=r'^tensorrt: the build was stopped$'):
+        open_pair(network, network, backend='auto', options=options)
+
+
+def test_a_pair_closes_both_even_if_one_fails(network: Path) -> None:
+    closed = []
+
+    class Engine:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def close(self) -> None:
+            closed.append(self.name)
+            raise EngineError(self.name)
+
+    with pytest.raises(EngineError):
+        EnginePair(coarse=Engine('coarse'), refine=Engine('refine'), note='').close()
+    assert closed == ['refine', 'coarse']
 
 
 def test_a_named_backend_is_never_replaced(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,5 +249,6 @@ def test_a_named_backend_is_never_replaced(network: Path, monkeypatch: pytest.Mo
 
 
 def test_an_unknown_backend_lists_the_known(network: Path) -> None:
-    with pytest.raises(ConfigError, match='expected one of auto, openvino, onnxruntime'):
+    known = 'auto, tensorrt, tensorrt_rtx, openvino, onnxruntime'
+    with pytest.raises(ConfigError, match=f'expected one of {known}'):
         open_pair(network, network, backend='magic', options=FLOAT32)

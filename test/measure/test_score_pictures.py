@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from stseg_ros.config import SegmenterSettings
 from stseg_ros.measure.candidates import Candidate
@@ -48,9 +49,26 @@ def test_best_median_and_worst() -> None:
     }
 
 
-def test_no_picture_twice() -> None:
-    choices = choose_pictures(score_of([5, 9]), 3)
-    assert sorted(choice.index for choice in choices) == [0, 1]
+@pytest.mark.parametrize(
+    ('found', 'count', 'expected'),
+    [
+        ([5], 3, {'only_1': 5}),
+        ([5, 9], 3, {'worst_1': 5, 'best_1': 9}),
+        ([5, 9, 7], 3, {'worst_1': 5, 'median_1': 7, 'best_1': 9}),
+        ([5, 9, 7, 1], 3, {'worst_1': 1, 'worst_2': 5, 'median_1': 7, 'best_1': 9}),
+        (
+            [0, 1, 2, 3, 4, 5, 6, 7, 8],
+            2,
+            {'worst_1': 0, 'worst_2': 1, 'median_1': 5, 'median_2': 4, 'best_1': 8, 'best_2': 7},
+        ),
+    ],
+)
+def test_few_images_are_shared_out_and_named_rightly(
+    found: list[int], count: int, expected: dict[str, int]
+) -> None:
+    choices = choose_pictures(score_of(found), count)
+    assert {choice.label: found[choice.index] for choice in choices} == expected
+    assert len(choices) == len(expected)
 
 
 def test_images_without_vehicles_are_shown_where_there_are_no_others() -> None:

@@ -126,3 +126,24 @@ def test_timing_covers_every_stage(segmenter: TwoStageSegmenter) -> None:
 def test_settings_are_checked_against_the_bundle(segmenter: TwoStageSegmenter) -> None:
     with pytest.raises(ConfigError, match='at most 16'):
         segmenter.settings = dataclasses.replace(segmenter.settings, regions=17)
+
+
+def test_a_frame_may_be_limited_once_its_coarse_result_is_there(
+    segmenter: TwoStageSegmenter,
+) -> None:
+    asked: list[int] = []
+
+    def limit(most: int) -> int:
+        asked.append(most)
+        return 2
+
+    frame = Frame(image_hwc=picture((128, 256), (0, 0, 256, 128)))
+    assert len(segmenter.segment(frame, limit).selection) == 2
+    assert asked == [4]
+    assert len(segmenter.segment(frame).selection) == 4
+
+
+def test_every_batch_size_is_timed(segmenter: TwoStageSegmenter) -> None:
+    times_ns = segmenter.time_regions([1, 3, 16])
+    assert list(times_ns) == [1, 3, 16]
+    assert all(time_ns > 0 for time_ns in times_ns.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from support.ros_segmenter import PATIENCE_S, free_domain_id
 
 from stseg_ros.errors import DataError
-from stseg_ros.ros_node import bag_player
+from stseg_ros.ros_node import bag_node, bag_player
 from stseg_ros.sources.bag_messages import CAMERA_INFO, IMAGE, make_camera_info, make_header
 from stseg_ros.sources.bag_messages import make_image as make_bag_image
 from stseg_ros.sources.bag_reader import BagReader
@@ -119,10 +120,21 @@ def recorded(bag: Path, topic: str) -> list[bytes]:
         return [bytes(message.cdr) for message in reader.messages([topic])]
 
 
-def test_messages_come_byte_for_byte(bag: Path, listener: Listener) -> None:
+def test_messages_come_byte_for_byte(
+    bag: Path, listener: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
     listener.listen('/cam/image', Image)
     listener.listen('/cam/camera_info', CameraInfo)
     assert play(bag, wait_for_subscribers=1) == 0
+    said = capsys.readouterr()
+    first, last = said.out.splitlines()
+    # 90 ms at five times their speed.
+    topics = '/cam/camera_info, /cam/image'
+    assert first == (
+        f'{bag}: playing 12 messages on {topics} in 0.0 s, once every image topic has 1 subscriber'
+    )
+    assert re.fullmatch(rf'{bag}: played 12 messages in \d+\.\d s', last)
+    assert said.err == ''
     for topic in ('/cam/image', '/cam/camera_info'):
         assert listener.wait_for(topic, 6) == recorded(bag, topic)
 
@@ -220,7 +232,7 @@ def test_a_type_that_is_not_installed_is_passed_over(
         assert name == 'sensor_msgs.msg'
         return SimpleNamespace(Image=Image)
 
-    monkeypatch.setattr(bag_player.importlib, 'import_module', import_images_only)
+    monkeypatch.setattr(bag_node.importlib, 'import_module', import_images_only)
     listener.listen('/cam/image', Image)
     play(bag, wait_for_subscribers=1)
     assert len(listener.wait_for('/cam/image', 6)) == 6
@@ -241,14 +253,20 @@ def test_a_loop_goes_on_until_it_is_interrupted(bag: Path, listener: Listener) -
     command = [sys.executable, '-m', 'stseg_ros.cli', 'bag', 'play', str(bag), '--loop']
     # Tests that a shell starts in the background ignore SIGINT, and what they start would too.
     inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
-    player = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    player = subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True
+    )
     signal.signal(signal.SIGINT, inherited)
     try:
         images = listener.wait_for('/cam/image', 15)
         player.send_signal(signal.SIGINT)
-        assert player.wait(PATIENCE_S) == 0
+        said, _ = player.communicate(timeout=PATIENCE_S)
+        assert player.returncode == 0
     finally:
         player.kill()
+    first, last = said.splitlines()
+    assert first.endswith(' in 0.1 s, over and over until Ctrl-C')
+    assert re.search(r': played \d+ messages in ', last)
     bag_images = recorded(bag, '/cam/image')
     first = bag_images.index(images[0])
     assert images[:15] == (bag_images * 4)[first : first + 15]

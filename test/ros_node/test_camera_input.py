@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ from std_msgs.msg import String
 from support.ros_segmenter import PATIENCE_S, free_domain_id
 
 from stseg_ros.errors import ConfigError
-from stseg_ros.ros_node.camera_input import CameraInput
+from stseg_ros.ros_node.camera_input import CameraInput, SequenceWatch
 from stseg_ros.ros_node.frame_processor import ReceivedImage
 
 pytestmark = pytest.mark.ros
@@ -48,7 +49,7 @@ def make_node() -> Iterator[MakeNode]:
 
 def listen(node: Node, transport: str = 'raw') -> tuple[CameraInput, list[ReceivedImage]]:
     received: list[ReceivedImage] = []
-    return CameraInput(node, transport, received.append), received
+    return CameraInput(node, transport, received.append, lambda _: None), received
 
 
 def said_about(camera: CameraInput, text: str) -> str:
@@ -97,6 +98,57 @@ def test_messages_are_handed_on_with_their_time(make_node: MakeNode) -> None:
     assert before_ns < received[0].received_ns < time.perf_counter_ns()
 
 
+def test_losses_are_handed_on_and_explained(make_node: MakeNode) -> None:
+    lost: list[int] = []
+    camera = CameraInput(make_node('segmenter'), 'raw', lambda _: None, lost.append)
+    camera._on_lost(SimpleNamespace(total_count=5, total_count_change=3))
+    assert lost == [3]
+    said = 'images of /cam/image did not reach this node: give the'
+    assert camera.explain_loss().startswith(said)
+    assert 'config/fastdds.xml' in camera.explain_loss()
+
+
+def test_missing_numbers_are_losses() -> None:
+    watch = SequenceWatch()
+    assert [watch.note(b'a', number) for number in (7, 8, 10, 15)] == [0, 0, 1, 4]
+    # Another publisher, or one that was started again, counts for itself.
+    assert [watch.note(b'b', number) for number in (1, 2, 5)] == [0, 0, 2]
+    assert watch.note(b'a', 16) == 0
+    for number in range(100):
+        watch.note(str(number).encode(), 1)
+    assert len(watch._latest) <= 16
+
+
+def test_images_that_were_replaced_before_they_were_taken_are_counted(
+    make_node: MakeNode,
+) -> None:
+    lost: list[int] = []
+    received: list[ReceivedImage] = []
+    node = make_node('segmenter')
+    camera = CameraInput(node, 'raw', received.append, lost.append)
+    publisher = make_node('camera').create_publisher(Image, 'image', 10)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+
+    def spin_until(condition: Callable[[], object]) -> None:
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline_s
+            executor.spin_once(timeout_sec=0.1)
+
+    spin_until(publisher.get_subscription_count)
+    publisher.publish(Image())
+    spin_until(lambda: received)
+    if not camera._numbered:
+        pytest.skip('this rclpy does not tell the numbers of messages')
+    sent = 1 + 50
+    for _ in range(sent - 1):
+        publisher.publish(Image())
+    spin_until(lambda: len(received) + sum(lost) == sent)
+    assert sum(lost) > 0
+    executor.shutdown()
+
+
 def test_no_publisher_at_all(make_node: MakeNode) -> None:
     camera, _ = listen(make_node('segmenter'))
     assert camera.explain_silence() == (
@@ -142,13 +194,18 @@ def test_an_unfit_qos_is_named(make_node: MakeNode) -> None:
     make_node('camera').create_publisher(Image, 'image', BEST_EFFORT)
     said = said_about(camera, 'the QoS of /cam/camera on /cam/image does not fit ours')
     assert 'reliab' in said.split('ours')[1].lower()
-    assert 'qos_overrides' in said
+    assert 'it offers best_effort, volatile, we ask for reliable, volatile' in said
+    assert (
+        'set the parameter qos_overrides./cam/image.subscription.reliability to best_effort'
+        in said
+    )
 
 
 def test_lost_images_are_explained(make_node: MakeNode) -> None:
     camera, _ = listen(make_node('segmenter'))
     make_node('camera').create_publisher(Image, 'image', BEST_EFFORT)
-    said = said_about(camera, '/cam/camera publishes /cam/image with a fitting QoS')
+    said = said_about(camera, '/cam/camera publishes /cam/image with a fitting QoS (best_effort, ')
+    assert 'sends nothing, or its images are lost' in said
     assert 'config/fastdds.xml' in said
     assert 'qos_overrides./cam/image.subscription.reliability' in said
 

@@ -9,8 +9,16 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
-from stseg_ros.ros_node.diagnostics import Heartbeat, Level, NodeStatus, summarise, summary_pairs
+from stseg_ros.ros_node.diagnostics import (
+    FINDING_KEYS,
+    Heartbeat,
+    Level,
+    NodeStatus,
+    summarise,
+    summary_pairs,
+)
 from stseg_ros.ros_node.frame_statistics import Totals, Window
+from stseg_ros.ros_node.watches import Finding
 
 ACTIVE = NodeStatus(
     state='active',
@@ -22,11 +30,17 @@ ACTIVE = NodeStatus(
     frame_timing_subscribers=3,
 )
 GOOD = Window(
-    totals=Totals(frames_received=12, masks_published=10),
+    totals=Totals(frames_received=12, masks_published=10, masks_late=2, masks_cut=3),
+    duration_s=1.004,
+    frames_received=12,
     masks_published=10,
     frames_bad=0,
+    frames_lost=0,
+    masks_late=0,
     rate_hz=9.96,
     processing_ms=(12.3456, 20.0),
+    latency_ms=14.25,
+    late_for_s=0.0,
     regions=4,
     last_bad_reason='',
     failure='',
@@ -35,6 +49,13 @@ GOOD = Window(
 EMPTY = dataclasses.replace(GOOD, masks_published=0, rate_hz=0.0, processing_ms=None)
 BAD = dataclasses.replace(GOOD, frames_bad=3, last_bad_reason='truncated')
 FAILED = dataclasses.replace(EMPTY, failure='device lost')
+SILENT = Finding(key='no_image', text='no image', kind='x')
+OTHER = Finding(key='clock', text='other', kind='y')
+MERELY_TOLD = Finding(key='stamps', text='from a bag', kind='z', warn=False)
+
+
+def with_findings(*findings: Finding) -> NodeStatus:
+    return dataclasses.replace(ACTIVE, findings=findings)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +65,10 @@ FAILED = dataclasses.replace(EMPTY, failure='device lost')
         (ACTIVE, EMPTY, Level.OK, 'waiting for images'),
         (ACTIVE, BAD, Level.WARN, '3 unusable images: truncated'),
         (ACTIVE, FAILED, Level.ERROR, 'device lost'),
-        (dataclasses.replace(ACTIVE, silence='no image'), EMPTY, Level.WARN, 'no image'),
+        (with_findings(SILENT), EMPTY, Level.WARN, 'no image'),
+        (with_findings(SILENT, OTHER), EMPTY, Level.WARN, 'no image; other'),
+        (with_findings(MERELY_TOLD), GOOD, Level.OK, 'segmenting 10.0 images per second'),
+        (with_findings(MERELY_TOLD), BAD, Level.WARN, '3 unusable images: truncated'),
         (dataclasses.replace(ACTIVE, state='inactive'), EMPTY, Level.OK, 'inactive'),
         (NodeStatus(state='unconfigured', bundle='x', problem='p'), EMPTY, Level.ERROR, 'p'),
     ],
@@ -70,9 +94,59 @@ def test_values_while_segmenting() -> None:
     assert (pairs['mask_subscribers'], pairs['frame_timing_subscribers']) == ('1', '3')
 
 
+def test_findings_have_stable_keys() -> None:
+    pairs = dict(summary_pairs(with_findings(SILENT, MERELY_TOLD), GOOD))
+    found = {key: pairs[key] for key in FINDING_KEYS}
+    assert found == {
+        'no_image': 'no image',
+        'lost_images': 'ok',
+        'stamps': 'from a bag',
+        'clock': 'ok',
+        'overload': 'ok',
+        'latency_budget': 'ok',
+    }
+
+
+@pytest.mark.parametrize(
+    ('budget_ms', 'late_for_s', 'in_range', 'delay'),
+    [
+        (0.0, 0.0, 'n/a', '0.000'),
+        (20.0, 0.0, 'True', '0.000'),
+        (20.0, 1.5, 'False', '1500.000'),
+    ],
+)
+def test_times_under_autowares_keys(
+    budget_ms: float, late_for_s: float, in_range: str, delay: str
+) -> None:
+    status = dataclasses.replace(ACTIVE, latency_budget_ms=budget_ms)
+    pairs = dict(summary_pairs(status, dataclasses.replace(GOOD, late_for_s=late_for_s)))
+    assert pairs['processing_time_ms'] == '14.250'
+    assert pairs['is_processing_time_ms_in_expected_range'] == in_range
+    assert pairs['consecutive_processing_delay_ms'] == delay
+    assert pairs['latency_budget_ms'] == f'{budget_ms:.3f}'
+    assert (pairs['masks_late'], pairs['masks_cut']) == ('2', '3')
+
+
+def test_the_heartbeat_goes_on_after_an_error() -> None:
+    told: list[str] = []
+    beats = threading.Semaphore(0)
+
+    def beat() -> None:
+        beats.release()
+        raise ZeroDivisionError('a bug')
+
+    heartbeat = Heartbeat(0.001, beat, told.append)
+    heartbeat.start()
+    for _ in range(3):
+        assert beats.acquire(timeout=10)
+    heartbeat.stop()
+    assert len(told) >= 3
+    assert all('ZeroDivisionError: a bug' in text for text in told)
+
+
 def test_the_heartbeat_beats_until_it_is_stopped() -> None:
     beats = threading.Semaphore(0)
-    heartbeat = Heartbeat(0.001, beats.release)
+    heartbeat = Heartbeat(0.001, beats.release, pytest.fail)
     heartbeat.start()
     for _ in range(3):
         assert beats.acquire(timeout=10)

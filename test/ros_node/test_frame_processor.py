@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +13,7 @@ from support.image_messages import image
 
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
+from stseg_ros.config import SegmenterSettings
 from stseg_ros.errors import EngineError
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 from stseg_ros.ros_node.frame_processor import FrameProcessor, ReceivedImage
@@ -45,11 +48,19 @@ class FakeSegmenter:
     device = 'some CPU'
 
     def __init__(self) -> None:
-        self.error: Exception | None = None
+        self.errors: list[Exception] = []
+        self.settings = SegmenterSettings(regions=6)
+        self.timed: list[list[int]] = []
+        self.given: list[int] = []
 
-    def segment(self, frame: Frame) -> SegmentationResult:
-        if self.error is not None:
-            raise self.error
+    def time_regions(self, counts: list[int]) -> dict[int, int]:
+        self.timed.append(list(counts))
+        return {count: count * 10_000_000_000 for count in counts}
+
+    def segment(self, frame: Frame, limit: Callable[[int], int]) -> SegmentationResult:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.given.append(limit(self.settings.regions))
         return SegmentationResult(
             mask_hw=np.zeros(frame.image_hwc.shape[:2], np.uint8),
             logit_bytes_hw=np.zeros((2, 2), np.uint8),
@@ -81,6 +92,7 @@ class Rig:
     def __init__(self) -> None:
         self.segmenter, self.outputs = FakeSegmenter(), FakeOutputs()
         self.logger, self.statistics = FakeLogger(), FrameStatistics()
+        self.shut_down = False
         self.processor = FrameProcessor(
             segmenter=self.segmenter,
             outputs=self.outputs,
@@ -88,6 +100,7 @@ class Rig:
             dropped=lambda: 7,
             parameters=NodeParameters(overlay_alpha=0.3),
             logger=self.logger,
+            is_shut_down=lambda: self.shut_down,
         )
 
     def process(self, message: Any) -> None:
@@ -115,6 +128,11 @@ def test_mask_first_then_timing_then_the_rest(rig: Rig) -> None:
     assert float(pairs['node_ms']) > float(pairs['queue_ms']) > 0
     assert float(pairs['decode_ms']) > 0
     assert hardware_id == 'some CPU'
+    assert (pairs['budget_ms'], pairs['regions_asked'], pairs['regions_given']) == (
+        '0.000',
+        '6',
+        '6',
+    )
     assert rig.outputs.published[2][2] == pytest.approx(0.3)
     assert rig.logger.lines == []
 
@@ -132,24 +150,106 @@ def test_a_bad_image_is_skipped_and_counted(rig: Rig) -> None:
     assert text.startswith("image skipped: encoding 'nonsense' is not supported")
 
 
-def test_an_engines_failure_costs_the_frame_and_is_an_error(rig: Rig) -> None:
-    rig.segmenter.error = EngineError('openvino failed: out of memory')
+def test_a_network_that_fails_is_given_the_frame_once_more(rig: Rig) -> None:
+    rig.segmenter.errors = [EngineError('out of memory')]
     rig.process(good_message())
-    rig.process(good_message())
+    assert [entry[0] for entry in rig.outputs.published] == ['mask', 'timing', 'wanted']
     window = rig.statistics.read_window()
-    assert window.totals.frames_failed == 2
-    assert window.failure == 'openvino failed: out of memory'
-    assert rig.logger.lines == [('error', 'image lost: openvino failed: out of memory')]
-    assert rig.outputs.published == []
-    rig.segmenter.error = None
-    rig.process(good_message())
-    assert rig.statistics.read_window().failure == ''
+    assert (window.totals.frames_retried, window.totals.frames_failed) == (1, 0)
+    assert window.failure == ''
+    text = 'a network failed, the image is tried once more: out of memory'
+    assert rig.logger.lines == [('warning', text)]
 
 
-def test_an_unforeseen_error_is_not_hidden(rig: Rig) -> None:
-    rig.segmenter.error = ZeroDivisionError('a bug')
-    with pytest.raises(ZeroDivisionError):
+def test_a_network_that_fails_twice_ends_it(rig: Rig) -> None:
+    rig.segmenter.errors = [EngineError('first'), EngineError('second')]
+    with pytest.raises(EngineError, match='second'):
         rig.process(good_message())
+    window = rig.statistics.read_window()
+    assert (window.totals.frames_retried, window.totals.frames_failed) == (1, 1)
+    assert window.failure == 'second'
+    assert rig.outputs.published == []
+
+
+def test_an_unforeseen_error_costs_the_frame_and_a_second_one_ends_it(rig: Rig) -> None:
+    rig.segmenter.errors = [ZeroDivisionError('a bug')]
+    rig.process(good_message())
+    assert rig.outputs.published == []
+    assert rig.statistics.read_window().failure == 'ZeroDivisionError: a bug'
+    ((level, text),) = rig.logger.lines
+    assert level == 'error'
+    assert 'ZeroDivisionError: a bug' in text
+    assert 'Traceback' in text
+
+    # A mask between the two makes the second a first again.
+    rig.process(good_message())
+    for _ in range(2):
+        rig.segmenter.errors = [ZeroDivisionError('a bug')]
+        rig.process(good_message())
+        rig.process(good_message())
+    rig.segmenter.errors = [ZeroDivisionError('a bug'), ZeroDivisionError('again')]
+    rig.process(good_message())
+    with pytest.raises(ZeroDivisionError, match='again'):
+        rig.process(good_message())
+    assert rig.statistics.read_window().totals.frames_failed == 5
+
+    # Once activated again, it begins anew.
+    rig.processor.prepare()
+    rig.segmenter.errors = [ZeroDivisionError('a bug')]
+    rig.process(good_message())
+
+
+def test_an_error_while_ros_shuts_down_is_not_reported(rig: Rig) -> None:
+    rig.shut_down = True
+    rig.segmenter.errors = [RuntimeError('no context')]
+    with pytest.raises(RuntimeError):
+        rig.process(good_message())
+    assert rig.logger.lines == []
+
+
+def timing(rig: Rig) -> dict[str, str]:
+    return [entry for entry in rig.outputs.published if entry[0] == 'timing'][-1][2]
+
+
+def test_the_budget_takes_regions_away_and_tells_it(rig: Rig) -> None:
+    # By the fake's times even one region takes 10 s, and the message came just now.
+    rig.processor.parameters = NodeParameters(latency_budget_ms=5000.0)
+    rig.processor.prepare()
+    message = ReceivedImage(message=good_message(), received_ns=time.perf_counter_ns())
+    rig.processor.process(message)
+    assert rig.segmenter.given == [0]
+    pairs = timing(rig)
+    assert (pairs['budget_ms'], pairs['regions_asked']) == ('5000.000', '6')
+    assert pairs['regions_given'] == '0'
+    window = rig.statistics.read_window()
+    assert (window.totals.masks_cut, window.totals.masks_late) == (1, 0)
+
+    rig.processor.parameters = NodeParameters(latency_budget_ms=0.0)
+    rig.process(good_message())
+    assert rig.segmenter.given == [0, 6]
+    assert timing(rig)['budget_ms'] == '0.000'
+    assert rig.statistics.read_window().totals.masks_late == 0
+
+
+def test_a_late_mask_is_counted(rig: Rig) -> None:
+    rig.processor.parameters = NodeParameters(latency_budget_ms=1.0)
+    # The message is said to have come at time 0 of the clock.
+    rig.process(good_message())
+    assert rig.statistics.read_window().totals.masks_late == 1
+
+
+def test_batch_sizes_are_prepared_once_and_before_the_first_frame(rig: Rig) -> None:
+    rig.processor.prepare()
+    assert rig.segmenter.timed == []
+    rig.processor.parameters = NodeParameters(latency_budget_ms=50.0)
+    rig.processor.prepare()
+    assert rig.segmenter.timed == [[1, 2, 3, 4, 5, 6]]
+    rig.process(good_message())
+    assert len(rig.segmenter.timed) == 1
+    # More regions are asked for while the node runs.
+    rig.segmenter.settings = SegmenterSettings(regions=8)
+    rig.process(good_message())
+    assert rig.segmenter.timed == [[1, 2, 3, 4, 5, 6], [7, 8]]
 
 
 def test_the_log_throttle_follows_the_parameter(rig: Rig) -> None:

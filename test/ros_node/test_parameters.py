@@ -11,7 +11,8 @@ pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its
 
 from stseg_ros.config import PipelineConfig
 from stseg_ros.errors import ConfigError
-from stseg_ros.ros_node.parameters import SPECS, NodeParameters, unknown_parameters
+from stseg_ros.ros_node.parameter_specs import SPECS
+from stseg_ros.ros_node.parameters import NodeParameters, unknown_parameters
 
 
 def test_every_value_is_described_once() -> None:
@@ -60,6 +61,8 @@ def test_values_reach_the_pipeline() -> None:
         ({'threshold': -0.5}, 'threshold'),
         ({'threshold': 1.0}, 'threshold'),
         ({'regions': -2}, 'regions'),
+        ({'latency_budget_ms': -1.0}, 'latency_budget_ms'),
+        ({'latency_budget_ms': float('nan')}, 'latency_budget_ms'),
     ],
     ids=str,
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
 from stseg_ros.ros_node import transport
-from stseg_ros.ros_node.transport import large_image_environment
+from stseg_ros.ros_node.transport import large_image_environment, remove_dead_shared_memory
 
 PROFILE = Path(__file__).parents[2] / 'config' / 'fastdds.xml'
 
@@ -58,3 +61,46 @@ def test_the_profile_fits_its_purpose() -> None:
     assert used == {'large_shared_memory', 'network'}
     (participant,) = root.iter(f'{space}participant')
     assert participant.get('is_default_profile') == 'true'
+
+
+def killed_process(folder: Path, name: str, *, age_s: float = 60.0) -> Path:
+    """Leave what a killed process of Fast DDS leaves, and return the lock."""
+    (folder / name).write_bytes(bytes(100))
+    lock = folder / f'{name}_el'
+    lock.touch()
+    changed_s = time.time() - age_s
+    os.utime(lock, (changed_s, changed_s))
+    return lock
+
+
+def test_memory_of_killed_processes_is_removed(tmp_path: Path) -> None:
+    for name in ('fastdds_0123456789abcdef', 'fastrtps_fedcba9876543210'):
+        killed_process(tmp_path, name)
+    assert remove_dead_shared_memory(tmp_path) == [
+        'fastdds_0123456789abcdef',
+        'fastrtps_fedcba9876543210',
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_in_use_or_not_of_fast_dds_stays(tmp_path: Path) -> None:
+    alive = killed_process(tmp_path, 'fastdds_0123456789abcdef')
+    killed_process(tmp_path, 'fastdds_1123456789abcdef', age_s=0.0)
+    killed_process(tmp_path, 'fastdds_port7410')
+    killed_process(tmp_path, 'fastfood_0123456789abcdef')
+    before = sorted(tmp_path.iterdir())
+    with alive.open('rb') as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert remove_dead_shared_memory(tmp_path) == []
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_memory_of_other_users_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = killed_process(tmp_path, 'fastdds_0123456789abcdef')
+    monkeypatch.setattr(transport.os, 'geteuid', lambda: lock.stat().st_uid + 1)
+    assert remove_dead_shared_memory(tmp_path) == []
+    assert lock.exists()
+
+
+def test_a_machine_without_shared_memory(tmp_path: Path) -> None:
+    assert remove_dead_shared_memory(tmp_path / 'missing') == []

@@ -163,6 +163,18 @@ def test_an_output_that_cannot_be_made(tmp_path: Path) -> None:
         writer.__enter__()
 
 
+def test_refusals_do_not_name_the_scratch_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**where: object) -> str:
+        raise PermissionError(13, 'Permission denied', f'{where["dir"]}/{where["prefix"]}x7')
+
+    monkeypatch.setattr('stseg_ros.sources.bag_writer.tempfile.mkdtemp', refuse)
+    with pytest.raises(DataError) as caught:
+        BagWriter(tmp_path / 'bag').__enter__()
+    assert str(caught.value) == f'{tmp_path}/bag: cannot be written: Permission denied'
+
+
 def test_no_such_bag(tmp_path: Path) -> None:
     with pytest.raises(DataError, match='no such bag'):
         BagReader(tmp_path / 'bag')

@@ -12,7 +12,12 @@ import pytest
 from stseg_ros.errors import ConfigError, DataError
 from stseg_ros.sources.bag_reader import BagReader
 from stseg_ros.sources.bag_writer import BagWriter
-from stseg_ros.sources.folder_to_bag import CameraTopics, choose_stamps, write_folder
+from stseg_ros.sources.folder_to_bag import (
+    CameraTopics,
+    SkippedImage,
+    choose_stamps,
+    write_folder,
+)
 from stseg_ros.sources.image_codec import decode
 from stseg_ros.sources.image_folders import ImageFolder, open_image_folder
 from stseg_ros.sources.kitti_files import CameraCalibration
@@ -109,6 +114,41 @@ def test_an_unreadable_image_is_named_and_leaves_no_bag(
     with pytest.raises(DataError, match=r'0000000001\.png: cannot be used: '):
         convert(folder, tmp_path / 'bag', CameraTopics(compressed=compressed))
     assert [path.name for path in tmp_path.iterdir()] == ['images']
+
+
+def test_an_unreadable_image_may_cost_only_itself(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_pngs(tmp_path / 'images')
+    broken = tmp_path / 'images' / '0000000001.png'
+    data = bytearray(broken.read_bytes())
+    # Inside the pixels, which begin after the header chunk.
+    data[60] ^= 0xFF
+    broken.write_bytes(data)
+    folder = open_image_folder(tmp_path / 'images')
+    skipped: list[SkippedImage] = []
+    with BagWriter(tmp_path / 'bag') as writer:
+        written = write_folder(
+            folder, STAMPS_NS, writer, CameraTopics(), on_skipped=skipped.append
+        )
+    assert written == 2
+    assert [item.path for item in skipped] == [broken]
+    assert skipped[0].reason == 'png image is corrupt: the checksum of its IDAT data is wrong'
+    with BagReader(tmp_path / 'bag') as reader:
+        assert [item.record_ns for item in reader.messages()] == [STAMPS_NS[0], STAMPS_NS[2]]
+    # Nothing from libpng, which prints past Python.
+    assert capfd.readouterr().err == ''
+
+
+def test_nothing_but_unreadable_images_is_an_error(tmp_path: Path) -> None:
+    write_pngs(tmp_path / 'images')
+    for path in (tmp_path / 'images').iterdir():
+        path.write_bytes(b'text')
+    folder = open_image_folder(tmp_path / 'images')
+    message = r'images: none of its 3 images can be used; the first, 0000000000\.png: image data'
+    with pytest.raises(DataError, match=message), BagWriter(tmp_path / 'bag') as writer:
+        write_folder(folder, STAMPS_NS, writer, CameraTopics(), on_skipped=lambda _: None)
+    assert not (tmp_path / 'bag').exists()
 
 
 def test_progress_is_reported_per_image(tmp_path: Path) -> None:

@@ -124,14 +124,44 @@ def test_one_split_is_a_plain_folder(tmp_path: Path) -> None:
     assert [path.name for path in folder.images] == ['a.jpg']
 
 
+def test_images_beside_masks_are_taken_without_the_preview(tmp_path: Path) -> None:
+    touch(tmp_path, 'preview.jpg', 'images/b.png', 'images/a.png', 'masks/a.png', 'masks/b.png')
+    folder = open_image_folder(tmp_path)
+    assert folder.layout == 'images and masks'
+    assert names(folder, tmp_path) == ['images/a.png', 'images/b.png']
+
+
+def test_the_folder_above_several_data_sets_asks_for_one(tmp_path: Path) -> None:
+    touch(tmp_path, 'raw/day/image_02/data/0.png', 'raw/day/image_03/data/0.png')
+    touch(tmp_path, 'kitti/training/image_2/0.png', 'bdd/images/10k/val/a.jpg')
+    touch(tmp_path, 'cam/train/a.png', 'cam/trainannot/a.png', 'notes/a.txt')
+    choices = 'bdd, cam/train, cam/trainannot, kitti, raw/day'
+    with pytest.raises(DataError, match=f'5 folders of images; give one of: {choices}$'):
+        open_image_folder(tmp_path)
+    touch(tmp_path, 'stray.png')
+    with pytest.raises(DataError, match=f'holds images itself .* one of: {choices}, or move'):
+        open_image_folder(tmp_path)
+
+
+def test_only_some_of_many_choices_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, *(f'{index:02d}/a.jpg' for index in range(11)))
+    with pytest.raises(DataError, match=r'11 folders of images; .*: 00, 01, .*, 07 and 3 more$'):
+        open_image_folder(tmp_path)
+
+
+def test_a_single_data_set_is_found_below(tmp_path: Path) -> None:
+    touch(tmp_path, 'all/kitti/training/image_2/0.png')
+    assert open_image_folder(tmp_path).layout == 'KITTI semantic'
+
+
 def test_nothing_to_find(tmp_path: Path) -> None:
-    touch(tmp_path, 'train/a.jpg')
+    touch(tmp_path, 'train/a.txt')
     with pytest.raises(DataError, match=r'no \.jpg or \.png images; .*image_02/data.*BDD100K'):
         open_image_folder(tmp_path)
     with pytest.raises(DataError, match='no such folder'):
         open_image_folder(tmp_path / 'missing')
     with pytest.raises(DataError, match='no such folder'):
-        open_image_folder(tmp_path / 'train' / 'a.jpg')
+        open_image_folder(tmp_path / 'train' / 'a.txt')
 
 
 @pytest.mark.data

@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from stseg_ros.errors import FrameError
-from stseg_ros.sources.image_headers import MAX_PIXELS, read_image_header
+from stseg_ros.sources.image_headers import MAX_PIXELS, is_jpeg_or_png, read_image_header
 
 
 def png(width: int, height: int) -> bytes:
@@ -99,3 +99,21 @@ def test_png_must_start_with_its_header() -> None:
     whole = png(4, 4)
     with pytest.raises(FrameError, match='does not start with a header'):
         read_image_header(whole[:8] + whole[-12:])
+
+
+def test_a_wrong_checksum_is_found_where_decoders_need_the_chunk() -> None:
+    data = png(640, 480)
+    kept = b'\x00\x00\x00\x03tEXt' + b'a\x00b' + b'\xde\xad\xbe\xef'
+    assert read_image_header(data[:33] + kept + data[33:]).size_hw == (480, 640)
+    # The last byte of the width.
+    assert data[19] == 640 & 0xFF
+    broken = data[:19] + b'\x81' + data[20:]
+    with pytest.raises(FrameError, match='corrupt: the checksum of its IHDR data is wrong'):
+        read_image_header(broken)
+
+
+def test_files_are_known_by_their_first_bytes() -> None:
+    assert is_jpeg_or_png(png(1, 1))
+    assert is_jpeg_or_png(jpeg(1, 1)[:3])
+    assert not is_jpeg_or_png(b'')
+    assert not is_jpeg_or_png(b'RIFF....WEBP')

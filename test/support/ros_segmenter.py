@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,15 @@ CHECKOUT = Path(__file__).parents[2]
 class SegmenterProcess:
     """The node, started as `ros2 run` would."""
 
-    def __init__(self, log: Path, domain_id: int, **parameters: object) -> None:
+    def __init__(
+        self,
+        log: Path,
+        domain_id: int,
+        *,
+        module: str = 'stseg_ros.ros_node.segmenter_node',
+        environment: Mapping[str, str] | None = None,
+        **parameters: object,
+    ) -> None:
         """Start it; its output goes to the log file."""
         self.log = log
         self.domain_id = domain_id
@@ -41,8 +49,13 @@ class SegmenterProcess:
             arguments += ['-p', f'{name}:={text}']
         with log.open('w') as output:
             self.process = subprocess.Popen(
-                [sys.executable, '-m', 'stseg_ros.ros_node.segmenter_node', *arguments],
-                env={**os.environ, 'ROS_DOMAIN_ID': str(domain_id), 'PYTHONPATH': str(CHECKOUT)},
+                [sys.executable, '-m', module, *arguments],
+                env={
+                    **os.environ,
+                    'ROS_DOMAIN_ID': str(domain_id),
+                    'PYTHONPATH': f'{CHECKOUT}:{CHECKOUT / "test"}',
+                    **(environment or {}),
+                },
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -183,9 +196,9 @@ class Client:
 
 @contextmanager
 def running_segmenter(
-    folder: Path, domain_id: int, **parameters: object
+    folder: Path, domain_id: int, **parameters: Any
 ) -> Iterator[tuple[SegmenterProcess, Client]]:
-    """Run a node and a client beside it."""
+    """Run a node and a client beside it; parameters are those of `SegmenterProcess` too."""
     process = SegmenterProcess(folder / 'segmenter.log', domain_id, **parameters)
     client = Client(domain_id)
     try:
@@ -193,6 +206,24 @@ def running_segmenter(
     finally:
         client.close()
         process.end()
+
+
+def running_script(
+    folder: Path,
+    domain_id: int,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **parameters: Any,
+) -> AbstractContextManager[tuple[SegmenterProcess, Client]]:
+    """Run a node whose networks do as `support.scripted_segmenter` says, and a client."""
+    return running_segmenter(
+        folder,
+        domain_id,
+        module='support.scripted_segmenter',
+        environment={'SCRIPTED_GATE': str(folder / 'gate'), **(environment or {})},
+        backend='scripted',
+        **parameters,
+    )
 
 
 def free_domain_id(offset: int) -> int:
@@ -206,6 +237,13 @@ def rgb_image(pixels_hwc: np.ndarray) -> Image:
     message = Image(height=height, width=width, step=3 * width, encoding='rgb8')
     message.data = pixels_hwc.tobytes()
     return message
+
+
+def plain_image(blue: int, size_hw: tuple[int, int] = (32, 64)) -> Image:
+    """Make an image whose blue value is a command to the scripted networks."""
+    pixels_hwc = np.zeros((*size_hw, 3), np.uint8)
+    pixels_hwc[..., 2] = blue
+    return rgb_image(pixels_hwc)
 
 
 def mask_pixels(message: Image) -> np.ndarray:

@@ -196,6 +196,35 @@ def test_a_broken_state_is_one_line(stopped: RunRequest, tmp_path: Path) -> None
         train_run(stopped)
 
 
+@pytest.mark.parametrize(
+    ('part', 'name', 'difference'),
+    [
+        ('learner', 'steps', "it has no 'steps'"),
+        ('standing', 'waiting_s', "missing 1 required keyword-only argument: 'waiting_s'"),
+    ],
+)
+def test_a_state_of_an_older_form_says_how_to_go_on(
+    part: str, name: str, difference: str, stopped: RunRequest, tmp_path: Path
+) -> None:
+    path = tmp_path / 'run' / 'refine.state'
+    content = torch.load(path, weights_only=True)
+    del content[part][name]
+    torch.save(content, path)
+    with pytest.raises(StsegError) as caught:
+        train_run(stopped)
+    assert f'refine.state was written by another version of this package ({difference})' in str(
+        caught.value
+    )
+    path.unlink()
+    assert train_run(stopped).trained['refine'].finished
+
+
+def test_another_file_is_no_state(stopped: RunRequest, tmp_path: Path) -> None:
+    torch.save({'network': 1}, tmp_path / 'run' / 'refine.state')
+    with pytest.raises(StsegError, match='is no state of this training: it holds something else'):
+        train_run(stopped)
+
+
 def test_another_seed_is_refused(stopped: RunRequest) -> None:
     with pytest.raises(StsegError, match='with --seed 0, not 5'):
         train_run(dataclasses.replace(stopped, seed=5))

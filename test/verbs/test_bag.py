@@ -90,6 +90,21 @@ def test_kitti_times_and_calibration(
     assert infos[0].deserialize().p.tolist() == [700, 0, 4, 1, 0, 700, 3, 2, 0, 0, 1, 3]
 
 
+def test_an_unreadable_image_is_left_out_and_counted(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / '1.png').write_bytes(b'text')
+    output = tmp_path / 'bag'
+    assert bag('from-images', folder, '--rate', 5, '--output', output) == 0
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f'stseg bag from-images: {folder}/1.png: left out: image data')
+    assert f'{output}: 2 images on /camera/image, 0.400 s' in shown.out
+    assert f'{output}: 1 of 3 images could not be used' in shown.out
+    assert bag('from-images', folder, '--rate', 5, '--output', tmp_path / 'b', '--strict') == 2
+    assert '1.png: cannot be used: image data' in capsys.readouterr().err
+    assert not (tmp_path / 'b').exists()
+
+
 def test_two_calls_make_equal_bags(tmp_path: Path, folder: Path) -> None:
     for name in ('one', 'two'):
         assert bag('from-images', folder, '--rate', 30, '--output', tmp_path / name / 'bag') == 0
@@ -125,6 +140,9 @@ def test_two_calls_make_equal_bags(tmp_path: Path, folder: Path) -> None:
         (['play', 'nowhere', '--rate', '0'], 'rate is 0'),
         (['play', 'nowhere', '--rate', 'nan'], 'rate is nan'),
         (['play', 'nowhere', '--wait-for-subscribers=-1'], 'expected 0 or more'),
+        (['record', '--output', 'images'], 'exists already'),
+        (['record', '--output', 'bag', '--topic', 'mask'], "'mask' is not an absolute name"),
+        (['record', '--output', 'bag', '--seconds', '0'], 'seconds is 0; expected above 0'),
     ],
 )
 def test_wrong_use_is_one_line_and_writes_nothing(
@@ -183,16 +201,27 @@ def test_play_hands_its_arguments_over(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_play_without_ros_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ('arguments', 'module', 'what'),
+    [
+        (['play', 'drive'], 'bag_player', 'playing'),
+        (['record', '--output', 'masks'], 'bag_recorder', 'recording'),
+    ],
+)
+def test_without_ros_they_say_so(
+    arguments: list[str],
+    module: str,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, 'stseg_ros.ros_node.bag_player', None)
-    monkeypatch.delattr(ros_node, 'bag_player', raising=False)
-    assert bag('play', 'drive') == 2
-    assert 'playing needs ROS 2 in this Python' in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, f'stseg_ros.ros_node.{module}', None)
+    monkeypatch.delattr(ros_node, module, raising=False)
+    assert bag(*arguments) == 2
+    assert f'{what} needs ROS 2 in this Python' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('action', ['from-images', 'info', 'play'])
+@pytest.mark.parametrize('action', ['from-images', 'info', 'play', 'record'])
 def test_help_of_each_action_has_an_example(
     action: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,7 +83,11 @@ def test_a_bad_image_costs_only_itself(
 @pytest.mark.parametrize(
     ('extra', 'message'),
     [
-        (['--regions', '99'], 'regions is 99; this bundle refines at most 16'),
+        (
+            ['--regions', '99'],
+            '--regions is 99; give 0 (coarse only) to 16, or leave it out for the 16 that tiny',
+        ),
+        (['--regions', '-1'], '--regions is -1; give 0 (coarse only) to 16'),
         (['--backend', 'magic'], "backend is 'magic'; expected one of auto"),
         (['--bundle', 'nothing'], "'nothing' is neither a bundle folder nor a shipped bundle"),
         (['--config', 'absent.yaml'], 'absent.yaml: cannot be read'),
@@ -116,7 +120,63 @@ def test_settings_come_from_the_file_unless_given(
 ) -> None:
     picture = write_picture(tmp_path / 'one.png')
     config = tmp_path / 'pipeline.yaml'
-    config.write_text('backend: onnxruntime\nregions: 99\n')
-    arguments = ['segment', str(picture), '--output', str(tmp_path / 'out'), '--bundle', bundle]
+    config.write_text(f'bundle: {bundle}\nbackend: onnxruntime\nregions: 99\n')
+    arguments = ['segment', str(picture), '--output', str(tmp_path / 'out')]
     assert main([*arguments, '--config', str(config), '--regions', '2']) == 0
     assert 'onnxruntime' in capsys.readouterr().out
+
+
+def test_a_parameter_file_of_the_node_will_do(
+    tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture = write_picture(tmp_path / 'one.png')
+    arguments = ['segment', str(picture), '--output', str(tmp_path / 'out'), '--bundle', bundle]
+    config = Path(__file__).parents[2] / 'config' / 'segment.yaml'
+    assert main([*arguments, '--config', str(config), '--backend', 'onnxruntime']) == 0
+    shown = capsys.readouterr().out
+    assert f'{config}: not for the pipeline, passed over: transport, autostart' in shown
+
+
+def test_results_are_not_segmented_again(
+    tmp_path: Path, bundle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / 'photos'
+    photos.mkdir()
+    write_picture(photos / 'one.png')
+    # Not a result of one.png, and the only picture of its name.
+    write_picture(photos / 'other_mask.png')
+    arguments = ['--output', str(photos), '--bundle', bundle, '--backend', 'onnxruntime']
+    assert main(['segment', str(photos), *arguments]) == 0
+    capsys.readouterr()
+    names = sorted(path.name for path in photos.iterdir())
+    assert main(['segment', str(photos), *arguments]) == 0
+    shown = capsys.readouterr().out
+    assert '4 files left out: results of images beside them' in shown
+    assert '2 of 2 images segmented' in shown
+    assert sorted(path.name for path in photos.iterdir()) == names
+    # Written out, as a shell's * does, it is the same.
+    assert main(['segment', *(str(photos / name) for name in names), *arguments]) == 0
+    assert '2 of 2 images segmented' in capsys.readouterr().out
+
+
+def test_damage_is_told_by_us_alone(
+    tmp_path: Path, bundle: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = bytearray(write_picture(tmp_path / 'pixels.png').read_bytes())
+    data[60] ^= 0xFF
+    (tmp_path / 'pixels.png').write_bytes(data)
+    cut = write_picture(tmp_path / 'cut.jpg')
+    cut.write_bytes(cut.read_bytes()[:-100])
+    (tmp_path / 'empty.png').write_bytes(b'')
+    images = [str(tmp_path / name) for name in ('pixels.png', 'cut.jpg', 'empty.png')]
+    arguments = ['--output', str(tmp_path / 'out'), '--bundle', bundle]
+    assert main(['segment', *images, *arguments, '--backend', 'onnxruntime']) == 1
+    size = cut.stat().st_size
+    reasons = (
+        'png image is corrupt: the checksum of its IDAT data is wrong',
+        f'jpeg image is truncated: {size} bytes without an end marker',
+        'is not an image that OpenCV reads, or is damaged',
+    )
+    assert capfd.readouterr().err.splitlines() == [
+        f'stseg segment: {image}: {reason}' for image, reason in zip(images, reasons, strict=True)
+    ]

@@ -1,0 +1,182 @@
+"""A plan loaded by TensorRT or TensorRT-RTX: its tensors, and contexts that run it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stseg_ros.engines.tensorrt_library import TensorRtLibrary, make_logger
+from stseg_ros.errors import EngineError
+
+_DTYPES = {
+    'FLOAT': 'float32',
+    'HALF': 'float16',
+    'UINT8': 'uint8',
+    'INT8': 'int8',
+    'INT32': 'int32',
+    'INT64': 'int64',
+    'BOOL': 'bool',
+}
+# The library wants its scratch memory aligned, and an address even where it needs none.
+_LEAST_SCRATCH_BYTES = 256
+
+
+class PlanRejectedError(EngineError):
+    """The library does not load a plan: it was built for something else, or is damaged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTensor:
+    """An input or output of a plan.
+
+    Attributes:
+        name: its name.
+        dtype: its element type.
+        shape: axis lengths; None where the plan takes several.
+        largest: the largest axis lengths that the plan takes or gives.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...]
+    largest: tuple[int, ...]
+
+    @property
+    def largest_bytes(self) -> int:
+        """Memory of the largest shape, 1 or more."""
+        return max(int(np.prod(self.largest)) * self.dtype.itemsize, 1)
+
+
+class LoadedPlan:
+    """A plan on the device.
+
+    Attributes:
+        inputs: its inputs.
+        outputs: its outputs.
+        scratch_bytes: device memory that one running context needs.
+    """
+
+    def __init__(self, library: TensorRtLibrary, plan: bytes) -> None:
+        """Load a plan on the calling thread's CUDA device.
+
+        Args:
+            library: what it was built with.
+            plan: the serialized plan.
+
+        Raises:
+            PlanRejectedError: the library does not load it.
+            EngineError: it has a tensor of a type that is unknown here.
+        """
+        self._library = library
+        self._logger = make_logger(library)
+        self._runtime: Any = library.module.Runtime(self._logger.handle)
+        self._engine: Any = self._runtime.deserialize_cuda_engine(plan)
+        if self._engine is None:
+            raise PlanRejectedError(
+                f'{library.name} {library.version} does not load the plan: {self.reason()}'
+            )
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        is_input = library.module.TensorIOMode.INPUT
+        context = self.new_context()
+        # Inputs first: the outputs' largest shapes follow from theirs.
+        names.sort(key=lambda name: self._engine.get_tensor_mode(name) != is_input)
+        inputs, outputs = [], []
+        for name in names:
+            if self._engine.get_tensor_mode(name) == is_input:
+                largest = tuple(self._engine.get_tensor_shape(name))
+                if min(largest, default=0) < 0:
+                    largest = tuple(self._engine.get_tensor_profile_shape(name, 0)[2])
+                set_shape(context, name, largest)
+                inputs.append(self._describe(name, largest))
+            else:
+                outputs.append(self._describe(name, tuple(context.get_tensor_shape(name))))
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.scratch_bytes = max(_scratch_bytes(self._engine), _LEAST_SCRATCH_BYTES)
+
+    def new_context(self) -> Any:
+        """Make a context, which runs the plan for one set of shapes.
+
+        Contexts have no scratch memory of their own, so that those that never run at the same time
+        can share it; see `give_scratch`.
+
+        Returns:
+            The library's execution context.
+
+        Raises:
+            EngineError: there is not enough memory.
+        """
+        module, engine = self._library.module, self._engine
+        strategy = getattr(module, 'ExecutionContextAllocationStrategy', None)
+        if strategy is None:  # before TensorRT 10
+            context = engine.create_execution_context_without_device_memory()
+        elif self._library.is_rtx:
+            config = engine.create_runtime_config()
+            config.set_execution_context_allocation_strategy(strategy.USER_MANAGED)
+            # Otherwise kernels for a shape are compiled beside its first runs, which use slower
+            # ones; a CUDA graph would record these and keep them.
+            specialization = module.DynamicShapesKernelSpecializationStrategy
+            config.dynamic_shapes_kernel_specialization_strategy = specialization.EAGER
+            context = engine.create_execution_context(config)
+        else:
+            context = engine.create_execution_context(strategy.USER_MANAGED)
+        if context is None:
+            raise EngineError(f'{self._library.name} cannot make a context: {self.reason()}')
+        return context
+
+    def give_scratch(self, context: Any, address: int) -> None:
+        """Let a context use scratch memory whenever it runs.
+
+        Args:
+            context: from `new_context`.
+            address: device memory of `scratch_bytes`, aligned as CUDA allocates it.
+        """
+        if hasattr(context, 'set_device_memory'):
+            context.set_device_memory(address, self.scratch_bytes)
+        else:  # before TensorRT 10.1
+            context.device_memory = address
+
+    def reason(self) -> str:
+        """Return what the library said of its last failure, in one line."""
+        return self._logger.reason()
+
+    def close(self) -> None:
+        """Let go of the plan; its contexts are gone by now."""
+        self._engine = None
+        self._runtime = None
+
+    def _describe(self, name: str, largest: tuple[int, ...]) -> PlanTensor:
+        type_name = self._engine.get_tensor_dtype(name).name
+        if type_name not in _DTYPES:
+            raise EngineError(f'the plan has {name!r} of type {type_name}, which is not supported')
+        return PlanTensor(
+            name=name,
+            dtype=np.dtype(_DTYPES[type_name]),
+            shape=tuple(
+                None if axis < 0 else int(axis) for axis in self._engine.get_tensor_shape(name)
+            ),
+            largest=tuple(int(axis) for axis in largest),
+        )
+
+
+def set_shape(context: Any, name: str, shape: tuple[int, ...]) -> None:
+    """Fix the shape of a context's input.
+
+    Args:
+        context: the execution context.
+        name: the input.
+        shape: its axis lengths.
+
+    Raises:
+        EngineError: the plan was not built for this shape.
+    """
+    if not context.set_input_shape(name, shape):
+        text = 'x'.join(str(axis) for axis in shape)
+        raise EngineError(f'the plan takes no {name!r} of {text}; build it for that')
+
+
+def _scratch_bytes(engine: Any) -> int:
+    size = getattr(engine, 'device_memory_size_v2', None)
+    # Before TensorRT 10.1.
+    return int(engine.device_memory_size if size is None else size)
