@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stseg_ros.bundle import Geometry, ModelBundle
 from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.engines.backends import EnginePair, open_pair
@@ -11,12 +13,21 @@ from stseg_ros.pipeline.select_regions import GridSelector
 from stseg_ros.pipeline.two_stage import TwoStageSegmenter
 
 
-def open_segmenter(bundle: ModelBundle, config: PipelineConfig) -> TwoStageSegmenter:
+def open_segmenter(
+    bundle: ModelBundle,
+    config: PipelineConfig,
+    *,
+    progress: Callable[[float, str], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> TwoStageSegmenter:
     """Open a bundle's networks and make a segmenter of them.
 
     Args:
         bundle: the verified bundle.
         config: how to run it; what it leaves open is taken from the bundle's recommendation.
+        progress: told the share done, 0 to 1 for each network, and the phase, where the backend
+            has to build its engines first.
+        stop: asked several times a second meanwhile; True gives up.
 
     Returns:
         The segmenter, warmed up.
@@ -24,7 +35,7 @@ def open_segmenter(bundle: ModelBundle, config: PipelineConfig) -> TwoStageSegme
     Raises:
         ConfigError: a setting does not fit the bundle.
         BundleError: the networks do not fit the bundle's geometry.
-        EngineError: no backend opens the networks.
+        EngineError: no backend opens the networks, or `stop` ended it.
     """
     geometry = bundle.geometry
     settings = resolve_settings(bundle, config)
@@ -34,6 +45,8 @@ def open_segmenter(bundle: ModelBundle, config: PipelineConfig) -> TwoStageSegme
         max_batch=geometry.max_regions,
         # The bundle's own, whatever is asked for: plans built beforehand then fit.
         usual_batch=bundle.manifest.recommended.regions,
+        progress=progress,
+        stop=stop,
     )
     engines = open_pair(
         bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options

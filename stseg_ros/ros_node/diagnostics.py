@@ -21,7 +21,15 @@ _UNKNOWN = 'n/a'
 _FINE = 'ok'
 
 # Keys whose value is 'ok' or what is amiss.
-FINDING_KEYS = ('no_image', 'lost_images', 'stamps', 'clock', 'overload', 'latency_budget')
+FINDING_KEYS = (
+    'engines',
+    'no_image',
+    'lost_images',
+    'stamps',
+    'clock',
+    'overload',
+    'latency_budget',
+)
 
 
 class Level(bytes, Enum):

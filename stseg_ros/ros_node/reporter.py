@@ -43,6 +43,7 @@ class NodeView:
     Attributes:
         state: lifecycle state, or the transition under way.
         problem: what keeps it from working; else empty.
+        building: how far the backend has come with building its engines; else empty.
         values: its parameters.
         session: what it holds while configured.
         camera: its subscription while active.
@@ -50,6 +51,7 @@ class NodeView:
 
     state: str
     problem: str
+    building: str
     values: NodeParameters
     session: Session | None
     camera: CameraInput | None
@@ -128,6 +130,7 @@ class Reporter:
         clock = self._node.get_clock()
         assert isinstance(clock, ROSClock)
         found = (
+            _engines(view),
             _no_image(view, window),
             _lost_images(view, window),
             self._stamps.read(view.values.stamp_warning_s),
@@ -155,6 +158,12 @@ class Reporter:
             logger.warning(finding.text)
         else:
             logger.info(finding.text)
+
+
+def _engines(view: NodeView) -> Finding | None:
+    if not view.building:
+        return None
+    return Finding(key='engines', text=view.building, kind='building', warn=False)
 
 
 def _no_image(view: NodeView, window: Window) -> Finding | None:

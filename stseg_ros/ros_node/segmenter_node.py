@@ -52,6 +52,7 @@ class SegmenterNode(LifecycleNode):
         super().__init__('segmenter')
         self._state = 'unconfigured'
         self._problem = ''
+        self._building = ''
         self._session: Session | None = None
         self._input: CameraInput | None = None
         self._mailbox: Mailbox[ReceivedImage] = Mailbox()
@@ -143,9 +144,12 @@ class SegmenterNode(LifecycleNode):
         )
 
     def _configure(self) -> None:
-        self._session = session = Session(
-            self, self._values, self._mailbox, self._statistics, self._on_crash
-        )
+        try:
+            self._session = session = Session(
+                self, self._values, self._mailbox, self._statistics, self._on_crash, self._on_build
+            )
+        finally:
+            self._building = ''
         self.get_logger().info(f'bundle {session.bundle.name}, {session.segmenter.backend_note}')
 
     def _activate(self) -> None:
@@ -177,6 +181,10 @@ class SegmenterNode(LifecycleNode):
         self._mailbox.put(received)
         stamp_ns = header_stamp_ns(received.message.header)
         self._stamps.note(stamp_ns, self.get_clock().now().nanoseconds)
+
+    def _on_build(self, share: float, phase: str) -> None:
+        """The backend builds its engines, for minutes perhaps; runs in the inference thread."""
+        self._building = f'building the engines for this GPU, {share:.0%} of one: {phase}'
 
     def _on_crash(self, error: BaseException) -> None:
         """The inference thread has given up; runs in that thread."""
@@ -226,6 +234,7 @@ class SegmenterNode(LifecycleNode):
                 NodeView(
                     state=self._state,
                     problem=self._problem,
+                    building=self._building,
                     values=self._values,
                     session=self._session,
                     camera=self._input,

@@ -35,6 +35,7 @@ class Session:
         mailbox: Mailbox[ReceivedImage],
         statistics: FrameStatistics,
         on_crash: Callable[[BaseException], None],
+        on_build: Callable[[float, str], None],
     ) -> None:
         """Open the networks in their thread, wait for it, and create the publishers.
 
@@ -44,6 +45,8 @@ class Session:
             mailbox: where images come from.
             statistics: what is counted.
             on_crash: called in the inference thread when it ended by an error.
+            on_build: called in the inference thread with the share done and the phase, while
+                the backend builds its engines.
 
         Raises:
             StsegError: the bundle, a setting or the backend is at fault.
@@ -51,7 +54,9 @@ class Session:
         self._mailbox = mailbox
         self._worker = InferenceWorker(mailbox, on_crash)
         try:
-            self.bundle, self.segmenter = self._worker.call(lambda: _open(parameters))
+            self.bundle, self.segmenter = self._worker.call(
+                lambda: _open(parameters, on_build, lambda: not node.context.ok())
+            )
             self._outputs = Outputs(node)
         except BaseException:
             self._worker.close()
@@ -108,6 +113,9 @@ class Session:
         self._outputs.destroy()
 
 
-def _open(parameters: NodeParameters) -> tuple[ModelBundle, TwoStageSegmenter]:
+def _open(
+    parameters: NodeParameters, progress: Callable[[float, str], None], stop: Callable[[], bool]
+) -> tuple[ModelBundle, TwoStageSegmenter]:
     bundle = ModelBundle.read(find_bundle(parameters.bundle))
-    return bundle, open_segmenter(bundle, parameters.pipeline_config())
+    config = parameters.pipeline_config()
+    return bundle, open_segmenter(bundle, config, progress=progress, stop=stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
+from stseg_ros.verbs.build_progress import build_progress
 from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
@@ -121,19 +122,9 @@ def _build_one(
     title: str, library: TensorRtLibrary, request: BuildRequest, cache: EngineCache
 ) -> FoundPlan:
     """Find or build one engine, with a progress bar."""
-    from tqdm import tqdm
-
     from stseg_ros.engines.tensorrt_build import find_or_build
 
-    bar_format = '{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}'
-    with tqdm(
-        total=1.0, desc=title, bar_format=bar_format, leave=False, disable=None
-    ) as progress_bar:
-
-        def progress(share: float, phase: str) -> None:
-            progress_bar.set_postfix_str(phase, refresh=False)
-            progress_bar.update(share - progress_bar.n)
-
+    with build_progress(title) as progress:
         found = find_or_build(library, request, cache, progress=progress)
     how = 'from the cache' if found.was_cached else f'built in {found.seconds:.1f} s'
     print(f'{title}: {how}, {_megabytes(len(found.plan))}', flush=True)

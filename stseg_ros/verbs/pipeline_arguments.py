@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.build_progress import build_progress
 from stseg_ros.verbs.config_file import ConfigFile, read_config_file
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def open_from_arguments(arguments: argparse.Namespace) -> tuple[ModelBundle, Two
         file = read_config_file(arguments.config)
     bundle = ModelBundle.read(find_bundle(arguments.bundle or file.bundle or DEFAULT_BUNDLE))
     _check_regions(arguments.regions, bundle)
-    segmenter = open_segmenter(bundle, _merge(file.config, arguments))
+    with build_progress('building engines') as progress:
+        segmenter = open_segmenter(bundle, _merge(file.config, arguments), progress=progress)
     if file.passed_over:
         names = ', '.join(file.passed_over)
         print(f'{arguments.config}: not for the pipeline, passed over: {names}')

@@ -98,6 +98,7 @@ def test_findings_have_stable_keys() -> None:
     pairs = dict(summary_pairs(with_findings(SILENT, MERELY_TOLD), GOOD))
     found = {key: pairs[key] for key in FINDING_KEYS}
     assert found == {
+        'engines': 'ok',
         'no_image': 'no image',
         'lost_images': 'ok',
         'stamps': 'from a bag',

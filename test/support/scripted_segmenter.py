@@ -3,7 +3,8 @@
 ``python -m support.scripted_segmenter --ros-args -p backend:=scripted`` reads the environment:
 
 - ``SCRIPTED_COARSE_S``, ``SCRIPTED_REGION_S``: what the networks take for a frame and a region;
-- ``SCRIPTED_GATE``: a file that opens the gate of `WAIT` by its existence.
+- ``SCRIPTED_GATE``: a file that opens the gate of `WAIT` by its existence;
+- ``SCRIPTED_BUILD``: a file by whose existence a pretended building of engines ends.
 
 A plain image's blue value is a command, see `FAIL_ONCE` and the others; all other values are none.
 """
@@ -36,6 +37,7 @@ class ScriptedEngine(OnnxRuntimeEngine):
     def __init__(self, onnx_path: Path, options: EngineOptions) -> None:
         """Open the network."""
         super().__init__(onnx_path, options)
+        self._build(options)
         self._is_coarse = self.input.shape[0] == 1
         name = 'SCRIPTED_COARSE_S' if self._is_coarse else 'SCRIPTED_REGION_S'
         self._item_s = float(os.environ.get(name, '0'))
@@ -47,6 +49,16 @@ class ScriptedEngine(OnnxRuntimeEngine):
             self._obey(int(batch_nhwc[0, 0, 0, 2 if order is ChannelOrder.RGB else 0]))
         time.sleep(self._item_s * len(batch_nhwc))
         return super().infer(batch_nhwc, order)
+
+    def _build(self, options: EngineOptions) -> None:
+        end = os.environ.get('SCRIPTED_BUILD')
+        while end and not Path(end).exists():
+            assert options.progress is not None
+            assert options.stop is not None
+            options.progress(0.4, 'trying tactics')
+            if options.stop():
+                raise EngineError('scripted: the build was stopped')
+            time.sleep(_POLL_S)
 
     def _obey(self, command: int) -> None:
         if command == FAIL_ONCE:
