@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stseg_ros.bundle import Geometry, ModelBundle
-from stseg_ros.config import PipelineConfig, SegmenterSettings
-from stseg_ros.engines.backends import EnginePair, open_pair
+from stseg_ros.config import ONE_GRAPH, PipelineConfig, SegmenterSettings
+from stseg_ros.engines.backends import EnginePair, open_best, open_graph, open_pair
 from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec
 from stseg_ros.errors import BundleError
+from stseg_ros.frame_graph.opener import graph_opener
+from stseg_ros.pipeline.one_graph import OneGraphSegmenter
+from stseg_ros.pipeline.segmenter import Segmenter
 from stseg_ros.pipeline.select_regions import GridSelector
 from stseg_ros.pipeline.two_stage import TwoStageSegmenter
 
@@ -19,7 +22,7 @@ def open_segmenter(
     *,
     progress: Callable[[float, str], None] | None = None,
     stop: Callable[[], bool] | None = None,
-) -> TwoStageSegmenter:
+) -> Segmenter:
     """Open a bundle's networks and make a segmenter of them.
 
     Args:
@@ -48,6 +51,8 @@ def open_segmenter(
         progress=progress,
         stop=stop,
     )
+    if config.execution == ONE_GRAPH:
+        return _open_one_graph(bundle, config, settings, options)
     engines = open_pair(
         bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options
     )
@@ -62,6 +67,33 @@ def open_segmenter(
         segmenter.warm_up()
     except Exception:
         engines.close()
+        raise
+    return segmenter
+
+
+def _open_one_graph(
+    bundle: ModelBundle,
+    config: PipelineConfig,
+    settings: SegmenterSettings,
+    options: EngineOptions,
+) -> OneGraphSegmenter:
+    """Open a bundle as one graph; the first frame of each size waits for its graph."""
+
+    def open_on(name: str) -> OneGraphSegmenter:
+        return OneGraphSegmenter(
+            geometry=bundle.geometry,
+            open_graph=graph_opener(bundle, lambda model: open_graph(name, model, options)),
+            settings=settings,
+        )
+
+    segmenter, note = open_best(
+        config.backend, open_on, device_of=lambda opened: opened.device, stop=options.stop
+    )
+    segmenter.backend_note = f'{note}, one graph'
+    try:
+        segmenter.warm_up()
+    except Exception:
+        segmenter.close()
         raise
     return segmenter
 

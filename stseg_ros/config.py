@@ -11,6 +11,9 @@ from stseg_ros.strict_yaml import build_record, read_mapping
 SELECTORS = ('grid',)
 FUSIONS = ('paste', 'add', 'max')
 PRECISIONS = ('default', 'float32')
+STAGES = 'stages'
+ONE_GRAPH = 'one_graph'
+EXECUTIONS = (STAGES, ONE_GRAPH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,8 @@ class PipelineConfig:
         backend: 'auto', or the one backend to use.
         threads: CPU threads of one network; 0 leaves the choice to the backend.
         precision: 'default' for the backend's fastest arithmetic, 'float32' for exact FP32.
+        execution: 'stages' runs one network after the other, with the host's steps between them;
+            'one_graph' joins both and all the steps to one graph per frame size.
 
     Raises:
         ConfigError: a value is not one of its choices or out of range.
@@ -70,11 +75,13 @@ class PipelineConfig:
     backend: str = 'auto'
     threads: int = 0
     precision: str = 'default'
+    execution: str = STAGES
 
     def __post_init__(self) -> None:
         """Check what can be checked without a bundle."""
         _check_choice('selector', self.selector, SELECTORS)
         _check_choice('precision', self.precision, PRECISIONS)
+        _check_choice('execution', self.execution, EXECUTIONS)
         if self.threads < 0:
             raise ConfigError(f'threads is {self.threads}; expected 0 (automatic) or more')
         SegmenterSettings(

@@ -38,6 +38,7 @@ def test_empty_file_is_the_default(tmp_path: Path) -> None:
         ('fusion: glue', "fusion is 'glue'; expected one of paste, add, max"),
         ('selector: luck', "selector is 'luck'; expected one of grid"),
         ('precision: int8', "precision is 'int8'; expected one of default, float32"),
+        ('execution: two', "execution is 'two'; expected one of stages, one_graph"),
         ('threads: -2', 'threads is -2; expected 0'),
         ('- regions', 'expected a mapping'),
         ('regions: [', 'is not valid YAML'),

@@ -50,9 +50,11 @@ ALLOWED = {
         'records',
         'sources',
     },
+    # Each check in a process of its own, and those of ROS in `ros_node`.
+    'doctor': {'assembly', 'bundle', 'config', 'engines', 'locations', 'records', 'ros_node'},
     'cli': set(),
 }
-ANYTHING = {'ros_node', 'verbs', 'demo'}
+ANYTHING = {'demo', 'doctor', 'ros_node', 'verbs'}
 ONLY_IN = {
     'rclpy': {'ros_node'},
     'torch': {'networks', 'training'},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
+from stseg_ros.engines.graph_runner import GraphRunner
 from stseg_ros.engines.nvidia_gpu import find_gpu
 from stseg_ros.engines.tensorrt_library import LIBRARIES, is_installed
 from stseg_ros.errors import ConfigError, EngineError
@@ -20,6 +23,16 @@ BACKENDS = {
     'openvino': 'stseg_ros.engines.openvino_engine:OpenVinoEngine',
     'onnxruntime': 'stseg_ros.engines.onnxruntime_engine:OnnxRuntimeEngine',
 }
+
+# What runs a whole frame as one graph on each.
+GRAPH_RUNNERS = {
+    'tensorrt': 'stseg_ros.engines.tensorrt_graph:TensorRtGraph',
+    'tensorrt_rtx': 'stseg_ros.engines.tensorrt_graph:TensorRtRtxGraph',
+    'openvino': 'stseg_ros.engines.openvino_graph:OpenVinoGraph',
+    'onnxruntime': 'stseg_ros.engines.onnxruntime_graph:OnnxRuntimeGraph',
+}
+
+Opened = TypeVar('Opened')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +76,38 @@ def open_pair(
         EngineError: the named backend does not open, or with 'auto' none does, or `options.stop`
             ended it.
     """
+
+    def open_on(name: str) -> tuple[InferenceEngine, InferenceEngine]:
+        return _open_both(name, coarse_path, refine_path, options)
+
+    (coarse, refine), note = open_best(
+        backend, open_on, device_of=lambda pair: pair[1].device, stop=options.stop
+    )
+    return EnginePair(coarse=coarse, refine=refine, note=note)
+
+
+def open_best(
+    backend: str,
+    open_on: Callable[[str], Opened],
+    *,
+    device_of: Callable[[Opened], str],
+    stop: Callable[[], bool] | None = None,
+) -> tuple[Opened, str]:
+    """Open something on the backend that was named, or on the best on which it opens.
+
+    Args:
+        backend: a name in `BACKENDS`, or 'auto'.
+        open_on: opens it on a backend; EngineError where that cannot be.
+        device_of: tells what it runs on.
+        stop: whether opening was told to give up, so that no other backend is tried.
+
+    Returns:
+        What was opened; and which backend was taken and why others were passed over, one line.
+
+    Raises:
+        ConfigError: there is no backend of that name.
+        EngineError: the named backend does not open, or with 'auto' none does, or `stop` ended it.
+    """
     if backend != AUTO and backend not in BACKENDS:
         raise ConfigError(f'backend is {backend!r}; expected one of {AUTO}, {", ".join(BACKENDS)}')
     passed_over: dict[str, list[str]] = {}
@@ -70,16 +115,15 @@ def open_pair(
         reason = _not_worth_a_try(name) if backend == AUTO else ''
         if not reason:
             try:
-                coarse, refine = _open_both(name, coarse_path, refine_path, options)
+                opened = open_on(name)
             except EngineError as err:
-                if backend != AUTO or (options.stop is not None and options.stop()):
+                if backend != AUTO or (stop is not None and stop()):
                     raise
                 reason = str(err)
             else:
                 why = 'the best that opens here' if backend == AUTO else 'as asked'
-                taken = f'{name} on {refine.device}, {why}'
-                note = '; passed over '.join([taken, *_by_reason(passed_over)])
-                return EnginePair(coarse=coarse, refine=refine, note=note)
+                taken = f'{name} on {device_of(opened)}, {why}'
+                return opened, '; passed over '.join([taken, *_by_reason(passed_over)])
         passed_over.setdefault(reason, []).append(name)
     raise EngineError('no backend opens: ' + '; '.join(_by_reason(passed_over)))
 
@@ -98,10 +142,32 @@ def open_engine(backend: str, path: Path, options: EngineOptions) -> InferenceEn
     Raises:
         EngineError: the backend does not open it.
     """
-    module_name, class_name = BACKENDS[backend].split(':')
-    engine_type = getattr(importlib.import_module(module_name), class_name)
-    engine: InferenceEngine = engine_type(path, options)
+    engine: InferenceEngine = _class_at(BACKENDS[backend])(path, options)
     return engine
+
+
+def open_graph(backend: str, model: bytes, options: EngineOptions) -> GraphRunner:
+    """Open one graph of a whole frame on one backend.
+
+    Args:
+        backend: a name in `GRAPH_RUNNERS`.
+        model: the serialised ONNX model.
+        options: threads and precision.
+
+    Returns:
+        The opened graph.
+
+    Raises:
+        EngineError: the backend does not open it.
+    """
+    runner: GraphRunner = _class_at(GRAPH_RUNNERS[backend])(model, options)
+    return runner
+
+
+def _class_at(place: str) -> Any:
+    """Import the class that is named as module:Class."""
+    module_name, class_name = place.split(':')
+    return getattr(importlib.import_module(module_name), class_name)
 
 
 def _not_worth_a_try(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stseg_ros.pipeline.latency_budget import LatencyBudget, budget_steps
 
 if TYPE_CHECKING:
-    from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.records import Frame, SegmentationResult
 
 _NS_PER_MS = 1e6
@@ -23,7 +23,7 @@ class BudgetedSegmenter:
         given: the most regions that it got; fewer were refined where fewer were doubtful.
     """
 
-    def __init__(self, segmenter: TwoStageSegmenter) -> None:
+    def __init__(self, segmenter: Segmenter) -> None:
         """Start without a budget.
 
         Args:
@@ -74,7 +74,7 @@ class BudgetedSegmenter:
             received_ns: `time.perf_counter_ns` at the arrival of its message.
 
         Returns:
-            See `TwoStageSegmenter.segment`.
+            See `Segmenter.segment`.
 
         Raises:
             FrameError: the frame cannot be used.

@@ -18,7 +18,7 @@ from stseg_ros.sources.timing_message import timing_key_values
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
 
-    from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.records import Frame, SegmentationResult
     from stseg_ros.ros_node.frame_statistics import FrameStatistics
     from stseg_ros.ros_node.outputs import Outputs
@@ -51,7 +51,7 @@ class FrameProcessor:
     def __init__(
         self,
         *,
-        segmenter: TwoStageSegmenter,
+        segmenter: Segmenter,
         outputs: Outputs,
         statistics: FrameStatistics,
         dropped: Callable[[], int],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from stseg_ros.config import FUSIONS, PRECISIONS
+from stseg_ros.config import EXECUTIONS, FUSIONS, PRECISIONS
 from stseg_ros.engines.backends import AUTO, BACKENDS
 
 TRANSPORTS = ('raw', 'compressed')
@@ -68,6 +68,12 @@ SPECS = (
         name='precision',
         description='default is the fastest arithmetic of the backend, float32 is exact FP32.',
         constraints=f'One of {", ".join(PRECISIONS)}.',
+    ),
+    ParameterSpec(
+        name='execution',
+        description='stages runs the networks one after the other, one_graph joins them and all '
+        'steps between them to one graph; the first image of each size waits for its graph.',
+        constraints=f'One of {", ".join(EXECUTIONS)}.',
     ),
     ParameterSpec(
         name='transport',

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
-from stseg_ros.config import PipelineConfig
+from stseg_ros.config import STAGES, PipelineConfig
 from stseg_ros.engines.backends import AUTO, BACKENDS
 from stseg_ros.errors import ConfigError
 from stseg_ros.ros_node.parameter_specs import FROM_BUNDLE, SPECS, TRANSPORTS
@@ -33,6 +33,7 @@ class NodeParameters:
     backend: str = AUTO
     threads: int = 0
     precision: str = 'default'
+    execution: str = STAGES
     transport: str = 'raw'
     autostart: bool = True
     regions: int = FROM_BUNDLE
@@ -78,6 +79,7 @@ class NodeParameters:
             backend=self.backend,
             threads=self.threads,
             precision=self.precision,
+            execution=self.execution,
         )
 
     def changed(self, parameters: Iterable[Parameter[Any]]) -> NodeParameters:

@@ -14,7 +14,7 @@ from stseg_ros.ros_node.outputs import Outputs
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-    from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.ros_node.frame_statistics import FrameStatistics
     from stseg_ros.ros_node.mailbox import Mailbox
     from stseg_ros.ros_node.parameters import NodeParameters
@@ -115,7 +115,7 @@ class Session:
 
 def _open(
     parameters: NodeParameters, progress: Callable[[float, str], None], stop: Callable[[], bool]
-) -> tuple[ModelBundle, TwoStageSegmenter]:
+) -> tuple[ModelBundle, Segmenter]:
     bundle = ModelBundle.read(find_bundle(parameters.bundle))
     config = parameters.pipeline_config()
     return bundle, open_segmenter(bundle, config, progress=progress, stop=stop)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
-from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
+from stseg_ros.config import EXECUTIONS, FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
 from stseg_ros.verbs.build_progress import build_progress
 from stseg_ros.verbs.config_file import ConfigFile, read_config_file
 
 if TYPE_CHECKING:
     from stseg_ros.bundle import ModelBundle
-    from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.pipeline.segmenter import Segmenter
 
 _CONFIG_FORMAT = """\
 --config takes a YAML file of these settings, in which - is _, or a parameter file of the node,
@@ -53,9 +53,14 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--refine-below', type=float, metavar='C', help='refine below confidence C')
     group.add_argument('--threads', type=int, metavar='N', help='CPU threads (default: all)')
     group.add_argument('--precision', choices=PRECISIONS, help='arithmetic (default: the fastest)')
+    group.add_argument(
+        '--execution',
+        choices=EXECUTIONS,
+        help='the networks in stages, or all steps joined to one graph (default: stages)',
+    )
 
 
-def open_from_arguments(arguments: argparse.Namespace) -> tuple[ModelBundle, TwoStageSegmenter]:
+def open_from_arguments(arguments: argparse.Namespace) -> tuple[ModelBundle, Segmenter]:
     """Read the bundle and open a segmenter; say what of a parameter file is not used.
 
     Args:

@@ -12,7 +12,7 @@ from stseg_ros.verbs.output_folder import make_output_folder
 from stseg_ros.verbs.pipeline_arguments import add_pipeline_arguments, open_from_arguments
 
 if TYPE_CHECKING:
-    from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+    from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.records import UInt8Array
 
 SUMMARY = 'Segment images; writes NAME_mask.png (255 is vehicle) and NAME_overlay.jpg of each.'
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _segment_one(segmenter: TwoStageSegmenter, path: Path, output: Path) -> tuple[float, int]:
+def _segment_one(segmenter: Segmenter, path: Path, output: Path) -> tuple[float, int]:
     """Segment one file.
 
     Returns:
