@@ -36,7 +36,7 @@ _PRECISIONS = {
 }
 _SCORING = (
     "Hard Dice at the images' own size, from a single training run with a single seed; another "
-    'seed may give one to two points more or less. Fusion and threshold were chosen on the '
+    'seed may differ by points, on small sets by many. Fusion and threshold were chosen on the '
     'held-out images, by the mean over their data sets of the pooled Dice; no other image chose '
     'anything. IoU, precision and recall are pooled. The last row of each table merges as the '
     'paper does.'
