@@ -23,8 +23,10 @@ VERBS = {
     'data': 'check data sets before training: counts, sizes, labels, a contact sheet',
     'train': 'train the networks of a recipe',
     'evaluate': 'score a bundle on labelled images, with figures and pictures',
+    'benchmark': 'time a bundle in every way it runs, with intervals, tables and figures',
     'export': 'turn a training run into a bundle that the node runs',
     'build': "build a bundle's TensorRT engines ahead, list or delete them",
+    'doctor': 'check this machine and say what to do',
 }
 
 _USAGE_ERROR = 2

@@ -17,7 +17,7 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
         main(['--help'])
     assert caught.value.code == 0
     shown = capsys.readouterr().out
-    assert all(f'    {verb} ' in shown for verb in VERBS)
+    assert all(f'\n    {verb}' in shown for verb in VERBS)
 
 
 def test_no_verb_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:

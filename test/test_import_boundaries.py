@@ -54,7 +54,7 @@ ALLOWED = {
     'doctor': {'assembly', 'bundle', 'config', 'engines', 'locations', 'records', 'ros_node'},
     'cli': set(),
 }
-ANYTHING = {'demo', 'doctor', 'ros_node', 'verbs'}
+ANYTHING = {'demo', 'ros_node', 'verbs'}
 ONLY_IN = {
     'rclpy': {'ros_node'},
     'torch': {'networks', 'training'},

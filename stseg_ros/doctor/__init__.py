@@ -1,0 +1,1 @@
+"""What `stseg doctor` looks at: one check per module, each run in a process of its own."""
