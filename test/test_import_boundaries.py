@@ -51,7 +51,16 @@ ALLOWED = {
         'sources',
     },
     # Each check in a process of its own, and those of ROS in `ros_node`.
-    'doctor': {'assembly', 'bundle', 'config', 'engines', 'locations', 'records', 'ros_node'},
+    'doctor': {
+        'assembly',
+        'bundle',
+        'config',
+        'engines',
+        'locations',
+        'pipeline',
+        'records',
+        'ros_node',
+    },
     'cli': set(),
 }
 ANYTHING = {'demo', 'ros_node', 'verbs'}
