@@ -17,15 +17,18 @@ class Segmenter(Protocol):
     Attributes:
         geometry: the sizes of the networks.
         backend: name of the inference backend.
-        device: what it runs on and in which arithmetic, for people.
         backend_note: which backend was taken and why, one line.
         settings: what may change between frames; any thread may assign it at any time.
     """
 
     geometry: Geometry
     backend: str
-    device: str
     backend_note: str
+
+    @property
+    def device(self) -> str:
+        """What it runs on now and in which arithmetic, for people."""
+        ...
 
     @property
     def settings(self) -> SegmenterSettings:

@@ -36,7 +36,6 @@ class TwoStageSegmenter:
     Attributes:
         geometry: the sizes of the networks.
         backend: name of the inference backend.
-        device: what the networks run on.
         backend_note: which backend was taken and why, one line.
     """
 
@@ -61,7 +60,6 @@ class TwoStageSegmenter:
         """
         self.geometry = geometry
         self.backend = engines.refine.backend
-        self.device = engines.refine.device
         self.backend_note = engines.note
         self._engines = engines
         self._selector = selector
@@ -69,6 +67,12 @@ class TwoStageSegmenter:
             working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor
         )
         self.settings = settings
+
+    @property
+    def device(self) -> str:
+        """What the networks run on, as it is now: an engine may have had to give something up."""
+        coarse, refine = self._engines.coarse.device, self._engines.refine.device
+        return refine if coarse == refine else f'{refine}; coarse: {coarse}'
 
     @property
     def max_regions(self) -> int:

@@ -25,13 +25,12 @@ from stseg_ros.sources.topics import beside_image
 
 
 class Segmenter(Protocol):
-    """What replay needs of a segmenter.
+    """What replay needs of a segmenter; see `stseg_ros.pipeline.segmenter`."""
 
-    Attributes:
-        device: what the networks run on.
-    """
-
-    device: str
+    @property
+    def device(self) -> str:
+        """What the networks run on."""
+        ...
 
     def segment(self, frame: Frame) -> SegmentationResult:
         """Segment one frame.

@@ -1,0 +1,90 @@
+"""What the figures show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.container import BarContainer
+from matplotlib.figure import Figure
+
+from stseg_ros.measure.benchmark.figures import draw_time_by_regions, draw_time_by_size
+
+WAYS = [('whole', 0), ('coarse', 0), ('two_stage', 4), ('two_stage', 8), ('reference', 4)]
+
+
+def row(size: str, mode: str, regions: int) -> dict[str, Any]:
+    median = float(size.partition('x')[0]) / 100.0 + regions
+    stages = {
+        'coarse': {'p50': 0.25 * median},
+        'refine': {'p50': 0.5 * median},
+        'fuse': {'p50': 0.25 * median},
+    }
+    return {
+        'size': size,
+        'mode': mode,
+        'regions': regions,
+        'ms': {'p50': median},
+        'stages_ms': {} if mode == 'whole' else stages,
+    }
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    sizes = ('320x180', '160x90')
+    return {
+        'bundle': 'tiny',
+        'backend': 'onnxruntime',
+        'device': 'CPU',
+        'results': [row(size, *way) for size in sizes for way in WAYS],
+    }
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, 'savefig', lambda figure, _: figures.append(figure))
+    return figures
+
+
+def test_stages_are_stacked_to_the_sum(document: dict[str, Any], drawn: list[Figure]) -> None:
+    draw_time_by_regions(document, Path('figure.png'))
+    first, second = drawn[0].axes
+    assert [axes.get_title() for axes in (first, second)] == ['320x180', '160x90']
+    assert [tick.get_text() for tick in first.get_xticklabels()] == ['0', '4', '8']
+    bars = [bar for bars in first.containers if isinstance(bars, BarContainer) for bar in bars]
+    tops: dict[float, float] = {}
+    for bar in bars:
+        if bar.get_height():
+            place = round(bar.get_x() + bar.get_width() / 2.0, 6)
+            tops[place] = max(tops.get(place, 0.0), bar.get_y() + bar.get_height())
+    # Coarse only, K = 4 and 8, and the published procedure to the right of K = 4.
+    assert tops == pytest.approx({-0.18: 3.2, 0.82: 7.2, 1.18: 7.2, 1.82: 11.2})
+    (legend,) = drawn[0].legends
+    shown = {text.get_text() for text in legend.get_texts()}
+    assert shown == {'whole frame', 'coarse', 'refine', 'fuse', 'published'}
+
+
+def test_time_by_size_has_a_line_for_every_way(
+    document: dict[str, Any], drawn: list[Figure]
+) -> None:
+    draw_time_by_size(document, 4, Path('figure.png'))
+    (axes,) = drawn[0].axes
+    lines = {str(line.get_label()): line for line in axes.get_lines()}
+    assert set(lines) == {
+        'whole frame',
+        'coarse only',
+        'two-stage, K = 4',
+        'published procedure, K = 4',
+    }
+    # Ascending, whatever the order of the rows.
+    assert lines['two-stage, K = 4'].get_xdata().tolist() == [0.0144, 0.0576]
+    assert lines['two-stage, K = 4'].get_ydata().tolist() == [5.6, 7.2]
+
+
+def test_figures_are_written(document: dict[str, Any], tmp_path: Path) -> None:
+    draw_time_by_regions(document, tmp_path / 'regions.png')
+    draw_time_by_size(document, 8, tmp_path / 'size.png')
+    for name in ('regions.png', 'size.png'):
+        assert (tmp_path / name).read_bytes().startswith(b'\x89PNG')
