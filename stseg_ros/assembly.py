@@ -89,7 +89,7 @@ def _open_one_graph(
     segmenter, note = open_best(
         config.backend, open_on, device_of=lambda opened: opened.device, stop=options.stop
     )
-    segmenter.backend_note = f'{note}, one graph'
+    segmenter.backend_note = f'one graph by {note}'
     try:
         segmenter.warm_up()
     except Exception:
