@@ -156,7 +156,8 @@ def _top_parser() -> _Parser:
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument('--version', action='version', version=f'stseg {_version()}')
+    # The short name also makes room for the longest verb in the column of names.
+    parser.add_argument('-V', '--version', action='version', version=f'stseg {_version()}')
     return parser
 
 

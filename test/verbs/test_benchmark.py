@@ -14,6 +14,8 @@ from support.tiny_bundle import WORKING_HW, write_redness_network, write_tiny_bu
 
 from stseg_ros.bundle import ModelBundle, NetworkFile, file_sha256, write_manifest
 from stseg_ros.cli import main
+from stseg_ros.datasets.synthetic.scenes import render_scene
+from stseg_ros.measure.benchmark import frames
 
 QUICK = ('--quick', '--backend', 'onnxruntime', '--sizes', '160x90,256x128')
 
@@ -123,8 +125,10 @@ def test_the_document_tells_what_was_measured_and_on_what(document: dict[str, An
 
 
 def test_a_bundle_without_baseline_borrows_one_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Scenes of the usual size take long to draw.
+    monkeypatch.setattr(frames, 'render_scene', lambda seed: render_scene(seed, (48, 64)))
     bundle, path = write_tiny_bundle(tmp_path / 'tiny'), tmp_path / 'new' / 'timing.json'
     size = '--sizes', '160x90'
     assert benchmark('--bundle', bundle, *QUICK, *size, '--regions', '2', '--json', path) == 0
@@ -144,6 +148,29 @@ def test_a_bundle_without_baseline_borrows_one_and_says_so(
     ]
 
 
+def test_a_refine_network_that_sees_the_coarse_logits_has_nothing_to_compare_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_tiny_bundle(tmp_path / 'tiny')
+    manifest = ModelBundle.read(root).manifest
+    geometry = dataclasses.replace(manifest.geometry, prior=True)
+    path = root / 'refine.onnx'
+    write_redness_network(path, geometry.region_hw, batch=None, gain=8.0, prior_gain=1.0)
+    refine = NetworkFile(file=path.name, sha256=file_sha256(path))
+    networks = dataclasses.replace(manifest.networks, refine=refine)
+    write_manifest(root, dataclasses.replace(manifest, geometry=geometry, networks=networks))
+    images, target = write_blocks(tmp_path / 'blocks'), tmp_path / 'timing.json'
+    places = '--bundle', root, '--images', images, '--json', target
+    assert benchmark(*places, '--quick', '--backend', 'onnxruntime', '--sizes', '64x48') == 0
+    shown = capsys.readouterr().out
+    assert 'no whole-frame baseline: its refine network needs the coarse logits' in shown
+    assert 'no published procedure: ' in shown
+    document = json.loads(target.read_text())
+    assert {row['mode'] for row in document['results']} == {'coarse', 'two_stage'}
+    assert (document['whole_network'], document['reference']) == (None, None)
+    assert document['masks'] == []
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
@@ -155,7 +182,7 @@ def test_a_bundle_without_baseline_borrows_one_and_says_so(
         (('--repeats', '1'), '--repeats is 1; give 2 to'),
         (('--frames', '0'), '--frames is 0; give 1 to'),
         (('--seed', '-1'), '--seed is -1; give 0 or more'),
-        (('--backend', 'magic'), "backend is 'magic'; expected one of"),
+        (('--backend', 'magic'), "--backend is 'magic'; expected one of"),
         (('--images', '/nowhere'), '/nowhere: no such folder'),
         (('--json', '/proc/no/such.json'), 'cannot be written'),
         (('--json', '/'), '/ is a folder or read-only'),

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from stseg_ros.datasets.synthetic.scenes import render_scene
 from stseg_ros.errors import DataError
+from stseg_ros.measure.benchmark import frames as frames_module
 from stseg_ros.measure.benchmark.frames import load_frames
 from stseg_ros.records import ChannelOrder
 
@@ -40,7 +42,9 @@ def test_fewer_images_than_wanted_are_all_taken(tmp_path: Path) -> None:
     assert len(frames.by_size[SIZES_HW[0]]) == 2
 
 
-def test_without_images_scenes_are_drawn() -> None:
+def test_without_images_scenes_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Scenes of the usual size take long to draw.
+    monkeypatch.setattr(frames_module, 'render_scene', lambda seed: render_scene(seed, (48, 64)))
     frames = load_frames(None, 2, SIZES_HW)
     assert frames.source == '2 synthetic scenes'
     first, second = (picture.image_hwc for picture in frames.by_size[90, 160])

@@ -88,6 +88,14 @@ def test_ratios_are_of_rounds_that_were_slow_together(
     assert rows['coarse', 0]['faster_than_whole']['ratio'] == 10.0
 
 
+def test_a_baseline_that_times_its_stages_has_them() -> None:
+    whole = case('whole')
+    (row,) = result_rows({whole: samples([[9.0], [9.0]], [2.0, 5.0, 0.0, 0.0, 1.0])})
+    medians = {stage: times['p50'] for stage, times in row['stages_ms'].items()}
+    assert medians == {'preprocess': 2.0, 'network': 5.0, 'fuse': 1.0}
+    assert row['pipeline_over_networks'] == {'ratio': 1.6, 'low': 1.6, 'high': 1.6}
+
+
 def test_what_cannot_be_compared_is_left_open(
     rows: dict[tuple[str, int], dict[str, Any]],
 ) -> None:

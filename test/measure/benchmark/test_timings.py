@@ -67,14 +67,14 @@ def test_the_interval_is_a_bootstrap_over_whole_rounds() -> None:
 
 def test_most_intervals_hold_the_truth() -> None:
     generator = np.random.default_rng(3)
-    held, experiments = 0, 100
+    held, experiments = 0, 60
     for _ in range(experiments):
         machine = generator.uniform(1.0, 2.0, (20, 1))
         slow = 4e6 * machine * generator.normal(1.0, 0.05, (20, 3))
         fast = 2e6 * machine * generator.normal(1.0, 0.05, (20, 3))
         ratio = ratio_of_medians(slow.astype(np.int64), fast.astype(np.int64))
         held += ratio.low <= 2.0 <= ratio.high
-    assert 85 <= held <= experiments
+    assert 51 <= held <= experiments
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

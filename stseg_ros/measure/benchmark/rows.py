@@ -1,0 +1,89 @@
+"""Samples condensed to the rows of the results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from stseg_ros.measure.benchmark.cases import REFERENCE, STAGES, Case
+from stseg_ros.measure.benchmark.rounds import Samples
+from stseg_ros.measure.benchmark.timings import Ratio, quantiles_ms, ratio_of_medians
+from stseg_ros.measure.candidates import TWO_STAGE, WHOLE
+
+_NS_PER_MS, _NS_PER_S, _UJ_PER_MJ = 1e6, 1e9, 1e3
+
+
+def result_rows(samples: Mapping[Case, Samples]) -> list[dict[str, Any]]:
+    """Work out the figures of every case.
+
+    Args:
+        samples: what was measured, by case.
+
+    Returns:
+        For each case, in order: `size`, `mode`, `regions`, timed `frames`; `ms` (quantiles of the
+        whole call), `stages_ms` (quantiles of each stage, if they are timed), `networks_ms`,
+        `frames_per_s` (one after the other), `cpu_ms`, `cpu_over_wall`, `energy_mj` per frame
+        (None if not known); and as ratios with intervals `pipeline_over_networks`,
+        `faster_than_whole` and `faster_than_reference` (with as many regions), None where there is
+        nothing to compare with.
+    """
+    return [_row(case, samples) for case in samples]
+
+
+def _row(case: Case, samples: Mapping[Case, Samples]) -> dict[str, Any]:
+    own = samples[case]
+    whole = samples.get(Case(size_hw=case.size_hw, mode=WHOLE))
+    reference = None
+    if case.mode == TWO_STAGE:
+        reference = samples.get(Case(size_hw=case.size_hw, mode=REFERENCE, regions=case.regions))
+    energy = None
+    if own.energy_uj is not None:
+        energy = round(float(own.energy_uj.sum()) / own.wall_ns.size / _UJ_PER_MJ, 3)
+    parts: dict[str, Any] = {'stages_ms': {}, 'networks_ms': None, 'pipeline_over_networks': None}
+    # What segments a frame may tell its time as a whole.
+    if own.stage_ns('fuse').any():
+        parts = {
+            'stages_ms': {
+                _stage_name(case, stage): quantiles_ms(own.stage_ns(stage))
+                for stage in STAGES
+                if own.stage_ns(stage).any()
+            },
+            'networks_ms': quantiles_ms(own.networks_ns),
+            'pipeline_over_networks': _plain(ratio_of_medians(own.pipeline_ns, own.networks_ns)),
+        }
+    return {
+        'size': case.size,
+        'mode': case.mode,
+        'regions': case.regions,
+        'frames': int(own.wall_ns.size),
+        'ms': quantiles_ms(own.wall_ns),
+        **parts,
+        'frames_per_s': round(_NS_PER_S / float(np.mean(own.wall_ns)), 3),
+        'cpu_ms': round(float(np.mean(own.cpu_ns)) / _NS_PER_MS, 4),
+        'cpu_over_wall': round(float(own.cpu_ns.sum() / own.wall_ns.sum()), 3),
+        'energy_mj': energy,
+        'faster_than_whole': _faster(own, whole),
+        'faster_than_reference': _faster(own, reference),
+    }
+
+
+def _stage_name(case: Case, stage: str) -> str:
+    """Name a stage; the baseline notes its one network where two stages note the first."""
+    return 'network' if (case.mode, stage) == (WHOLE, 'coarse') else stage
+
+
+def _faster(own: Samples, other: Samples | None) -> dict[str, float] | None:
+    """Tell how many times faster a case is than another one."""
+    if other is None or other is own:
+        return None
+    return _plain(ratio_of_medians(other.wall_ns, own.wall_ns))
+
+
+def _plain(ratio: Ratio) -> dict[str, float]:
+    return {
+        'ratio': round(ratio.value, 4),
+        'low': round(ratio.low, 4),
+        'high': round(ratio.high, 4),
+    }

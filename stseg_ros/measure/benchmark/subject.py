@@ -1,0 +1,161 @@
+"""A bundle, opened in every way that is timed."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from stseg_ros.bundle import ModelBundle
+from stseg_ros.config import PipelineConfig, SegmenterSettings
+from stseg_ros.errors import BundleError
+from stseg_ros.measure.benchmark.cases import REFERENCE, Case
+from stseg_ros.measure.benchmark.reference import LOGITS, ReferenceProcedure
+from stseg_ros.measure.benchmark.rounds import Runner
+from stseg_ros.measure.benchmark.whole_network import with_whole_network
+from stseg_ros.measure.candidates import Candidate
+from stseg_ros.measure.evaluate import BundleUnderTest
+from stseg_ros.records import Frame, FrameTiming, UInt8Array
+
+OWN, ENLARGED = 'own', 'refine network, enlarged'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeNetwork:
+    """The network of the whole-frame baseline.
+
+    Attributes:
+        kind: 'own' from the bundle; 'refine network, enlarged' gives the time of such a network
+            but not its masks; None where there is none.
+        reason: why there is none.
+    """
+
+    kind: str | None
+    reason: str = ''
+
+
+class BenchmarkSubject:
+    """A bundle, opened to be timed; `close` frees it.
+
+    Attributes:
+        bundle: the bundle, as it was given.
+        whole: the baseline.
+        reference: the published procedure; None where it cannot run the bundle.
+        settings: the recommended settings.
+        backend: name of the backend, the same for all.
+        device: what it runs on.
+        backend_note: which backend was taken and why, one line.
+    """
+
+    def __init__(self, bundle: ModelBundle, config: PipelineConfig) -> None:
+        """Open all networks.
+
+        Args:
+            bundle: the verified bundle.
+            config: backend, threads and precision.
+
+        Raises:
+            StsegError: a setting does not fit the bundle, or a network does not open.
+        """
+        self.bundle = bundle
+        self.reference: ReferenceProcedure | None = None
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix='stseg_')))
+            opened, self.whole = _with_baseline(bundle, folder)
+            self._modes = BundleUnderTest(opened, config)
+            stack.callback(self._modes.close)
+            segmenter = self._modes.segmenter
+            self.backend, self.device = segmenter.backend, segmenter.device
+            self.backend_note = segmenter.backend_note
+            self.settings: SegmenterSettings = self._modes.settings
+            if not bundle.geometry.prior:
+                self.reference = ReferenceProcedure(bundle, self.backend, config)
+                stack.callback(self.reference.close)
+            self._closing = stack.pop_all()
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not as one might expect, for people."""
+        notes = []
+        if self.whole.kind is None:
+            notes.append(f'no whole-frame baseline: {self.whole.reason}')
+        elif self.whole.kind == ENLARGED:
+            notes.append(
+                'the bundle has no whole-frame network: the baseline is its refine network made '
+                'to see the whole frame, which has the time of such a network, not its masks'
+            )
+        if self.reference is None:
+            notes.append('no published procedure: this refine network sees the coarse logits, too')
+        elif self.reference.enlarged_by != 'scikit-image':
+            notes.append(
+                'scikit-image is not installed: the published procedure enlarges with '
+                f'{self.reference.enlarged_by} instead, which is faster'
+            )
+        return notes
+
+    def runner(self, case: Case) -> Runner:
+        """Return what runs a case.
+
+        Args:
+            case: one that this bundle can run.
+
+        Returns:
+            Segments a frame and returns the time of its stages.
+        """
+        if case.mode == REFERENCE:
+            return lambda frame: self._published(frame, case)
+        settings = dataclasses.replace(self.settings, regions=case.regions)
+        candidate = Candidate(mode=case.mode, settings=settings)
+        return lambda frame: self._modes.segment(frame, candidate).timing
+
+    def pipeline_mask(self, frame: Frame, regions: int) -> UInt8Array:
+        """Segment a frame as the paper merges, by pasting.
+
+        Args:
+            frame: the frame.
+            regions: regions to refine.
+
+        Returns:
+            (H, W) uint8, 255 is vehicle.
+        """
+        settings = dataclasses.replace(self.settings, regions=regions, fusion='paste')
+        candidate = Candidate(mode='two_stage', settings=settings)
+        return self._modes.segment(frame, candidate).mask_hw
+
+    def published_mask(self, frame: Frame, regions: int, score_space: str = LOGITS) -> UInt8Array:
+        """Segment a frame by the published procedure.
+
+        Args:
+            frame: the frame.
+            regions: regions to refine.
+            score_space: see `ReferenceProcedure.segment`.
+
+        Returns:
+            (H, W) uint8, 255 is vehicle.
+        """
+        assert self.reference is not None
+        threshold = self.settings.threshold
+        return self.reference.segment(
+            frame, regions, threshold=threshold, score_space=score_space
+        ).mask_hw
+
+    def close(self) -> None:
+        """Close all networks."""
+        self._closing.close()
+
+    def _published(self, frame: Frame, case: Case) -> FrameTiming:
+        assert self.reference is not None
+        threshold = self.settings.threshold
+        return self.reference.segment(frame, case.regions, threshold=threshold).timing
+
+
+def _with_baseline(bundle: ModelBundle, folder: Path) -> tuple[ModelBundle, WholeNetwork]:
+    """Add a baseline where there is none and one can be made."""
+    if bundle.whole_path is not None:
+        return bundle, WholeNetwork(kind=OWN)
+    try:
+        return with_whole_network(bundle, folder), WholeNetwork(kind=ENLARGED)
+    except BundleError as err:
+        return bundle, WholeNetwork(kind=None, reason=str(err))

@@ -1,0 +1,86 @@
+"""The tables of a benchmark, for terminals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_HEADER = (
+    'mode', 'K', 'p50', 'p95', 'p99', 'frames/s', 'CPU ms', 'mJ', 'networks', 'x networks',
+    'x faster than whole', 'x faster than reference',
+)  # fmt: skip
+LEGEND = """\
+p50, p95, p99: ms per frame, decoded image to mask; networks: ms of the network calls alone; x
+networks: what the pipeline costs, as a multiple of them; ratios of medians, with 95 % intervals;
+reference: the published procedure with the same networks"""
+
+
+def format_tables(document: Mapping[str, Any]) -> str:
+    """Lay out the results, one table for each frame size.
+
+    Args:
+        document: what `run_benchmark` returned.
+
+    Returns:
+        Lines of aligned columns, without a newline at the end.
+    """
+    rows = document['results']
+    sizes = list(dict.fromkeys(row['size'] for row in rows))
+    tables = [f'{size}\n{_table([row for row in rows if row["size"] == size])}' for size in sizes]
+    return '\n\n'.join([*tables, LEGEND, *_sums(document)])
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    lines = [_HEADER, *(_cells(row) for row in rows)]
+    # What no row has is left out.
+    columns = [index for index in range(len(_HEADER)) if any(line[index] for line in lines[1:])]
+    widths = {index: max(len(line[index]) for line in lines) for index in columns}
+    return '\n'.join(
+        '  '.join(
+            line[index].ljust(widths[index]) if index == 0 else line[index].rjust(widths[index])
+            for index in columns
+        )
+        for line in lines
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    networks = row['networks_ms']
+    return (
+        str(row['mode']),
+        str(row['regions'] or ''),
+        *(f'{row["ms"][name]:.2f}' for name in ('p50', 'p95', 'p99')),
+        f'{row["frames_per_s"]:.1f}',
+        f'{row["cpu_ms"]:.2f}',
+        '' if row['energy_mj'] is None else f'{row["energy_mj"]:.0f}',
+        '' if networks is None else f'{networks["p50"]:.2f}',
+        _ratio(row['pipeline_over_networks']),
+        _ratio(row['faster_than_whole']),
+        _ratio(row['faster_than_reference']),
+    )
+
+
+def _ratio(ratio: Mapping[str, float] | None) -> str:
+    if ratio is None:
+        return ''
+    return f'{ratio["ratio"]:.2f} ({ratio["low"]:.2f} to {ratio["high"]:.2f})'
+
+
+def _sums(document: Mapping[str, Any]) -> list[str]:
+    """Write what concerns all rows."""
+    memory = document['memory_mib']
+    held, peak, growth = (memory[name] for name in ('measured', 'peak', 'growth_while_measured'))
+    lines = [
+        f'memory of all together: {held:.0f} MiB (peak {peak:.0f}), {growth:+.1f} while measured',
+        f'energy: {document["energy"]}',
+    ]
+    masks = document['masks']
+    if masks:
+        least = min(masks, key=lambda row: float(row['dice']))
+        equal, frames = (sum(row[name] for row in masks) for name in ('equal_masks', 'frames'))
+        lines.append(
+            'masks of pipeline and reference, both pasting and ranking by probability, but '
+            f'shrinking frames differently: {equal} of {frames} equal, Dice {least["dice"]:.4f} '
+            'or better'
+        )
+    return lines
