@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 
 from stseg_ros.engines.nvidia_gpu import find_gpu
+from stseg_ros.engines.tensorrt_library import LIBRARIES, load_library
+from stseg_ros.errors import EngineError
 
 _PACKAGES = (
     'stseg_ros', 'numpy', 'opencv-python-headless', 'onnx', 'onnxruntime', 'openvino',
@@ -44,11 +46,13 @@ def describe_machine() -> dict[str, object]:
         'threads': os.cpu_count(),
         'python': platform.python_version(),
         'packages': _versions(),
+        'libraries': {name: _library(name) for name in LIBRARIES},
     }
     if gpu is not None:
         facts['gpu'] = gpu.name
         facts['compute_capability'] = gpu.compute_capability
-        facts['driver_serves_cuda'] = gpu.driver_major
+        facts['multiprocessors'] = gpu.multiprocessors
+        facts['driver_serves_cuda'] = gpu.driver_cuda_major
     for name, path in _FILES.items():
         if path.is_file():
             facts[name] = path.read_text(errors='replace').strip('\0\n ').splitlines()[0]
@@ -67,6 +71,14 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:  # noqa: PERF203 (a dozen packages)
             continue
     return versions
+
+
+def _library(name: str) -> str:
+    """Return a library's version as it says itself, since Jetson's is no Python package."""
+    try:
+        return load_library(name).version
+    except EngineError as err:
+        return str(err)
 
 
 def _processor() -> str:

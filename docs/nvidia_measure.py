@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 
-from stseg_ros.datasets.synthetic.scenes import render_scene
-from stseg_ros.records import ChannelOrder, Frame, SegmentationResult
+from stseg_ros.measure.benchmark.frames import FrameSet, load_frames
+from stseg_ros.measure.benchmark.timings import quantiles_ms
+from stseg_ros.records import Frame, SegmentationResult
 
 SCENES = 8
+IMAGES_PER_FOLDER = 4
 WARM_UP_FRAMES = 30
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg')
+
+# Data sets below the folder that STSEG_DATA names, as the tests expect them.
+KNOWN_DATA = ('kitti', 'kitti_raw', 'bdd100k', 'camvid/val')
 
 
 class Segmenter(Protocol):
@@ -26,30 +30,52 @@ class Segmenter(Protocol):
         ...
 
 
-def make_frames(size_hw: tuple[int, int], images: Path | None) -> list[Frame]:
-    """Make the frames of one size.
+def real_folders(data_root: str | None) -> list[Path]:
+    """Find the data sets in a folder.
 
     Args:
-        size_hw: their size.
-        images: a folder of real images, searched to any depth; None for synthetic ones alone.
+        data_root: the folder; none where it is empty or None.
 
     Returns:
-        Frames in BGR, as cameras' drivers publish them.
+        Those of `KNOWN_DATA` that are there.
     """
-    scenes = [render_scene(seed, size_hw).image_hwc[..., ::-1] for seed in range(SCENES)]
-    paths = sorted(images.rglob('*')) if images is not None else []
-    for path in [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES][:SCENES]:
-        image_hwc = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image_hwc is not None:
-            scenes.append(cv2.resize(image_hwc, size_hw[::-1], interpolation=cv2.INTER_AREA))
-    return [
-        Frame(image_hwc=np.ascontiguousarray(scene), channel_order=ChannelOrder.BGR)
-        for scene in scenes
-    ]
+    if not data_root:
+        return []
+    folders = [Path(data_root) / name for name in KNOWN_DATA]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def make_frames(
+    folders: Sequence[Path], sizes_hw: Sequence[tuple[int, int]]
+) -> tuple[dict[tuple[int, int], list[Frame]], list[str]]:
+    """Draw scenes and read images, and bring all to every size.
+
+    Args:
+        folders: folders of real images; a few are taken of each.
+        sizes_hw: the sizes.
+
+    Returns:
+        Frames by size, in BGR as cameras' drivers publish them; and where they come from.
+
+    Raises:
+        DataError: a folder holds no images, or one cannot be read.
+    """
+    sets: list[FrameSet] = [load_frames(None, SCENES, sizes_hw)]
+    sets += [load_frames(folder, IMAGES_PER_FOLDER, sizes_hw) for folder in folders]
+    by_size = {
+        size_hw: [frame for each in sets for frame in each.by_size[size_hw]]
+        for size_hw in sizes_hw
+    }
+    return by_size, [each.source for each in sets]
 
 
 def compare(
-    segmenter: Segmenter, frames: list[Frame], references: list[SegmentationResult]
+    segmenter: Segmenter,
+    frames: Sequence[Frame],
+    references: Sequence[SegmentationResult],
+    *,
+    least_dice: float,
+    few_pixels: float,
 ) -> dict[str, Any]:
     """Hold masks against the reference's.
 
@@ -57,19 +83,24 @@ def compare(
         segmenter: what is tested.
         frames: the frames.
         references: what ONNX Runtime says of them.
+        least_dice: a frame agrees with a Dice of this or more,
+        few_pixels: or where this share of its pixels or less changed.
 
     Returns:
-        The worst frame's Dice, the largest share of pixels that changed, the largest difference of
-        logits in bytes, and how many frames refine other regions.
+        `agrees`, whether all frames do; the worst frame's Dice, the largest share of pixels that
+        changed, the largest difference of logits in bytes, and how many frames refine other
+        regions.
     """
     dice, changed, steps, other = [1.0], [0.0], [0], 0
+    agrees = True
     for frame, reference in zip(frames, references, strict=True):
         result = segmenter.segment(frame)
         ours_hw, theirs_hw = result.mask_hw > 0, reference.mask_hw > 0
         vehicle = np.count_nonzero(ours_hw) + np.count_nonzero(theirs_hw)
-        if vehicle:
-            dice.append(2.0 * np.count_nonzero(ours_hw & theirs_hw) / vehicle)
+        both = np.count_nonzero(ours_hw & theirs_hw)
+        dice.append(2.0 * both / vehicle if vehicle else 1.0)
         changed.append(float(np.mean(ours_hw != theirs_hw)))
+        agrees = agrees and (dice[-1] >= least_dice or changed[-1] <= few_pixels)
         difference = result.logit_bytes_hw.astype(np.int16) - reference.logit_bytes_hw
         steps.append(int(np.abs(difference).max()))
         chosen, expected = (
@@ -78,6 +109,7 @@ def compare(
         )
         other += chosen != expected
     return {
+        'agrees': agrees,
         'least_dice': round(min(dice), 6),
         'most_pixels_changed': round(max(changed), 6),
         'most_byte_steps': max(steps),
@@ -86,7 +118,7 @@ def compare(
 
 
 def time_stages(
-    segmenter: Segmenter, frames: list[Frame], count: int
+    segmenter: Segmenter, frames: Sequence[Frame], count: int
 ) -> dict[str, dict[str, float]]:
     """Time every stage, and the whole of it from outside.
 
@@ -111,10 +143,7 @@ def time_stages(
             for name, value_ns in {**stages, 'total_ns': total_ns}.items():
                 times_ns.setdefault(name.removesuffix('_ns'), []).append(value_ns)
     return {
-        name: {
-            f'p{share}': round(float(np.percentile(values, share)) / 1e6, 4)
-            for share in (50, 95, 99)
-        }
+        name: quantiles_ms(np.array(values, np.int64))
         for name, values in times_ns.items()
         if any(values)
     }

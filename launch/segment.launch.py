@@ -25,6 +25,7 @@ QUIET_LEVELS = ('warn', 'error', 'fatal')
 TEXTS = {
     'bundle': 'name of a shipped model bundle, or the path of a bundle folder',
     'backend': 'auto, or the inference backend to use',
+    'precision': 'default, or float32 for exact FP32',
     'transport': 'raw or compressed',
 }
 FLAGS = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from stseg_ros.bundle import Geometry, ModelBundle
 from stseg_ros.config import ONE_GRAPH, PipelineConfig, SegmenterSettings
 from stseg_ros.engines.backends import EnginePair, open_best, open_graph, open_pair
 from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec
-from stseg_ros.errors import BundleError
+from stseg_ros.errors import BundleError, EngineError
 from stseg_ros.frame_graph.opener import graph_opener
 from stseg_ros.pipeline.one_graph import OneGraphSegmenter
 from stseg_ros.pipeline.segmenter import Segmenter
@@ -66,7 +67,9 @@ def open_segmenter(
         )
         segmenter.warm_up()
     except Exception:
-        engines.close()
+        # What closing says after a failure is of no more use than the failure.
+        with suppress(EngineError):
+            engines.close()
         raise
     return segmenter
 
@@ -93,7 +96,8 @@ def _open_one_graph(
     try:
         segmenter.warm_up()
     except Exception:
-        segmenter.close()
+        with suppress(EngineError):
+            segmenter.close()
         raise
     return segmenter
 

@@ -12,8 +12,6 @@ from stseg_ros.doctor.finding import Finding, Status
 if TYPE_CHECKING:
     from stseg_ros.engines.engine_cache import EngineCache
 
-_PLANS, _SET_ASIDE = '*.plan', '*.bad'
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheCheck:
@@ -37,11 +35,12 @@ class CacheCheck:
             A warning where one is damaged, or where none could be kept: the node builds them
             again, which takes time but does no harm.
         """
+        from stseg_ros.engines.cache_files import SET_ASIDE, own_files
         from stseg_ros.engines.engine_cache import EngineCache
 
         cache = EngineCache(self.root)
         kept, damaged = _read_all(cache.root)
-        aside = len(list(cache.root.glob(_SET_ASIDE)))
+        aside = len(own_files(cache.root, SET_ASIDE))
         details = {
             'root': str(cache.root),
             'plans': kept,
@@ -74,8 +73,10 @@ class CacheCheck:
 
 def _read_all(root: Path) -> tuple[int, dict[str, str]]:
     """Count the plans that are whole; name the others with the reason."""
+    from stseg_ros.engines.cache_files import PLAN, own_files
+
     kept, damaged = 0, {}
-    for path in sorted(root.glob(_PLANS)):
+    for path in sorted(file.path for file in own_files(root, PLAN)):
         reason = _why_unusable(path)
         if reason:
             damaged[path.name] = reason

@@ -20,12 +20,15 @@ class BuildTarget:
     Attributes:
         gpu: the GPU's name; 'any' for every GPU of the compute capability.
         compute_capability: such as '8.9'.
-        driver_major: the driver's major version; 0 where the plan does not depend on it.
+        multiprocessors: how many the GPU has; 0 for every GPU of the compute capability.
+        driver_cuda_major: major version of the CUDA that the driver offers; 0 where the plan does
+            not depend on it.
     """
 
     gpu: str
     compute_capability: str
-    driver_major: int
+    multiprocessors: int
+    driver_cuda_major: int
 
 
 def find_target(library: TensorRtLibrary, compute_capability: str | None) -> BuildTarget:
@@ -60,7 +63,9 @@ def find_target(library: TensorRtLibrary, compute_capability: str | None) -> Bui
                 f'{library.name} {library.version} does not know compute capability {wanted}; it '
                 f'builds for {", ".join(rtx_capabilities(library))}; take tensorrt for others'
             )
-        return BuildTarget(gpu=ANY_GPU, compute_capability=wanted, driver_major=0)
+        return BuildTarget(
+            gpu=ANY_GPU, compute_capability=wanted, multiprocessors=0, driver_cuda_major=0
+        )
     if gpu is None:
         raise EngineError(
             'no NVIDIA GPU found; tensorrt builds only on the GPU that the plan will run on'
@@ -70,7 +75,12 @@ def find_target(library: TensorRtLibrary, compute_capability: str | None) -> Bui
             f'tensorrt cannot build for compute capability {wanted} on this {gpu.name} '
             f'({gpu.compute_capability}); build on the other machine, or take tensorrt_rtx'
         )
-    return BuildTarget(gpu=gpu.name, compute_capability=wanted, driver_major=gpu.driver_major)
+    return BuildTarget(
+        gpu=gpu.name,
+        compute_capability=wanted,
+        multiprocessors=gpu.multiprocessors,
+        driver_cuda_major=gpu.driver_cuda_major,
+    )
 
 
 def rtx_capabilities(library: TensorRtLibrary) -> dict[str, Any]:

@@ -44,6 +44,9 @@ class BuildWatch:
         """
         base: Any = library.module.IProgressMonitor
         phases = PhaseTree()
+        # Libraries build in several threads, and report from each. The lock also covers the
+        # telling, or an older share could come after a newer one.
+        lock = threading.Lock()
         watch = self
 
         class Monitor(base):  # type: ignore[misc]
@@ -53,22 +56,28 @@ class BuildWatch:
                 super().__init__()
 
             def phase_start(self, name: str, parent: str | None, steps: int) -> None:
-                phases.start(name, parent, steps)
-                watch.progress.put((phases.share(), name))
+                with lock:
+                    phases.start(name, parent, steps)
+                    watch.progress.put((phases.share(), name))
 
             def step_complete(self, name: str, step: int) -> bool:
-                phases.complete(name, step)
-                watch.progress.put((phases.share(), name))
+                with lock:
+                    phases.complete(name, step)
+                    watch.progress.put((phases.share(), name))
                 return not watch.cancelled.is_set()
 
             def phase_finish(self, name: str) -> None:
-                phases.finish(name)
+                with lock:
+                    phases.finish(name)
 
         return Monitor()
 
 
 class PhaseTree:
-    """The share of a build that is done, from phases that lie within the steps of others."""
+    """The share of a build that is done, from phases that lie within the steps of others.
+
+    One thread at a time may use it.
+    """
 
     def __init__(self) -> None:
         """Start before the first phase."""

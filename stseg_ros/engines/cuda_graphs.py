@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 from stseg_ros.engines.cuda_runtime import CudaRuntime
-from stseg_ros.errors import EngineError
+from stseg_ros.engines.cuda_undo import undone_on_failure
 
 
 class CapturedGraph:
@@ -29,15 +28,15 @@ class CapturedGraph:
         cuda.begin_capture(stream)
         try:
             enqueue()
-        except EngineError:
+        except BaseException:
             cuda.abandon_capture(stream)
             raise
-        with ExitStack() as made:
+        with undone_on_failure() as made:
             graph = cuda.end_capture(stream)
             made.callback(cuda.destroy_graph, graph)
             self._executable: Any = cuda.instantiate(graph)
             made.callback(cuda.destroy_executable, self._executable)
-            self._made = made.pop_all()
+        self._made = made
 
     def launch(self, stream: Any) -> None:
         """Queue the recorded work.

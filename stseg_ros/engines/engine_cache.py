@@ -15,6 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from stseg_ros.engines.cache_files import (
+    LOCK,
+    PLAN,
+    SET_ASIDE,
+    TIMING,
+    delete_file,
+    own_files,
+)
 from stseg_ros.engines.file_lock import hold_lock
 from stseg_ros.engines.plan_file import (
     UNFINISHED,
@@ -32,7 +40,6 @@ __all__ = ['DEFAULT_LIMIT_BYTES', 'CacheEntry', 'EngineCache', 'PlanKey']
 
 DEFAULT_LIMIT_BYTES = 2 << 30
 
-_PLAN, _SET_ASIDE, _LOCK, _TIMING = '.plan', '.bad', '.lock', '.timing'
 # A writer needs seconds; what is older was left by one that was killed.
 _UNFINISHED_KEPT_S = 3600.0
 
@@ -79,7 +86,7 @@ class EngineCache:
         self.root = _default_root() if root is None else root
         self.limit_bytes = limit_bytes
         self._warn = warn
-        # Plans that were set aside while the folder was read-only.
+        # Plans that could not be read, or that were set aside while the folder was read-only.
         self._refused: set[str] = set()
 
     def get(self, key: PlanKey) -> bytes | None:
@@ -103,6 +110,7 @@ class EngineCache:
             self.set_aside(key, str(err))
             return None
         except OSError as err:
+            self._refused.add(key.digest())
             self._warn(f'{path} cannot be read ({err.strerror}); the plan is built again')
             return None
         with suppress(OSError):
@@ -158,7 +166,7 @@ class EngineCache:
         Yields:
             Nothing; look into the cache again, another may have built the plan meanwhile.
         """
-        with hold_lock(self._path(key).with_suffix(_LOCK), stop=stop, on_wait=on_wait):
+        with hold_lock(self._path(key).with_suffix(LOCK), stop=stop, on_wait=on_wait):
             yield
 
     def set_aside(self, key: PlanKey, reason: str) -> None:
@@ -169,7 +177,7 @@ class EngineCache:
             reason: what is wrong with it, for people.
         """
         path = self._path(key)
-        aside = path.with_suffix(_SET_ASIDE)
+        aside = path.with_suffix(SET_ASIDE)
         self._refused.add(key.digest())
         try:
             path.replace(aside)
@@ -185,23 +193,19 @@ class EngineCache:
             Those with a readable header, the last used first.
         """
         found = []
-        for path in self.root.glob(f'*{_PLAN}'):
+        for file in own_files(self.root, PLAN):
             with suppress(OSError, PlanFileError):
-                header = read_header(path)
-                found.append(CacheEntry(path=path, header=header, used_ns=path.stat().st_mtime_ns))
+                header = read_header(file.path)
+                found.append(CacheEntry(path=file.path, header=header, used_ns=file.used_ns))
         return sorted(found, key=lambda entry: entry.used_ns, reverse=True)
 
     def clean(self) -> int:
-        """Delete everything that the cache holds.
+        """Delete everything that the cache holds; what else lies in the folder stays.
 
         Returns:
             Bytes freed.
         """
-        freed = 0
-        for suffix in (_PLAN, _SET_ASIDE, UNFINISHED, _TIMING, _LOCK):
-            for path in self.root.glob(f'*{suffix}'):
-                freed += _delete(path)
-        return freed
+        return sum(delete_file(file.path) for file in own_files(self.root))
 
     def timing_cache(self, library: str, version: str, gpu: str) -> Path:
         """Name the file for the times of a library's kernels on one GPU.
@@ -216,47 +220,27 @@ class EngineCache:
         """
         words = '-'.join((library, version, gpu))
         plain = ''.join(letter if letter.isalnum() or letter in '.-' else '_' for letter in words)
-        return self.root / f'{plain}{_TIMING}'
+        return self.root / f'{plain}{TIMING}'
 
     def _path(self, key: PlanKey) -> Path:
-        return self.root / f'{key.digest()}{_PLAN}'
+        return self.root / f'{key.digest()}{PLAN}'
 
     def _make_room(self, newest: Path) -> None:
         """Delete what is of no use, then the least recently used plans beyond the limit."""
         oldest_unfinished_ns = time.time_ns() - int(_UNFINISHED_KEPT_S * 1e9)
-        for path, used_ns, _ in _files(self.root, UNFINISHED):
-            if used_ns < oldest_unfinished_ns:
-                _delete(path)
+        for file in own_files(self.root, UNFINISHED):
+            if file.used_ns < oldest_unfinished_ns:
+                delete_file(file.path)
         # Plans that were set aside go before any that is of use.
-        kept = [*_files(self.root, _SET_ASIDE), *_files(self.root, _PLAN)]
-        total = sum(size for _, _, size in kept)
-        for path, _, _ in kept:
+        kept = [*own_files(self.root, SET_ASIDE), *own_files(self.root, PLAN)]
+        total = sum(file.size_bytes for file in kept)
+        for file in kept:
             if total <= self.limit_bytes:
                 break
-            if path != newest:
-                total -= _delete(path)
+            if file.path != newest:
+                total -= delete_file(file.path)
 
 
 def _default_root() -> Path:
     base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     return Path(base) / PACKAGE / 'engines'
-
-
-def _files(root: Path, suffix: str) -> list[tuple[Path, int, int]]:
-    """List files as path, time of last use in ns and bytes, the least recently used first."""
-    found = []
-    for path in root.glob(f'*{suffix}'):
-        # Another process may delete it meanwhile.
-        with suppress(FileNotFoundError):
-            status = path.stat()
-            found.append((path, status.st_mtime_ns, status.st_size))
-    return sorted(found, key=lambda file: file[1])
-
-
-def _delete(path: Path) -> int:
-    """Delete a file; return the bytes freed, 0 where it is gone already or stays."""
-    with suppress(OSError):
-        size = path.stat().st_size
-        path.unlink()
-        return size
-    return 0

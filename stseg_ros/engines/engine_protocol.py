@@ -46,7 +46,8 @@ class EngineOptions:
         usual_batch: the batch to be fast at, where a backend has to choose; 0 takes the largest.
         logits: what `InferenceEngine.infer` returns: 'bytes', see `stseg_ros.logit_bytes`, or
             'float32' as the network computes them.
-        progress: told the share done, 0 to 1, and the phase where opening takes long.
+        progress: told the share done, 0 to 1, and the phase where opening takes long; last 1 and
+            '', when nothing is being built any more.
         stop: asked several times a second where opening takes long; True gives up.
     """
 

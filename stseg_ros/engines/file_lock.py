@@ -21,7 +21,7 @@ def hold_lock(
 ) -> Iterator[None]:
     """Hold a lock, which one thread of one process does at a time.
 
-    Where its file cannot be made, nothing is held.
+    Where its file cannot be made, or the file system has no locks, nothing is held.
 
     Args:
         path: the lock's file; it is made, with its folder, and stays.
@@ -39,20 +39,24 @@ def hold_lock(
         yield
         return
     try:
-        if not _try_lock(handle):
+        if _is_anothers(handle):
             if on_wait is not None:
                 on_wait()
             # Blocking instead would keep `stop` from being asked.
-            while not _try_lock(handle) and not (stop is not None and stop()):
+            while _is_anothers(handle) and not (stop is not None and stop()):
                 time.sleep(_POLL_S)
         yield
     finally:
         os.close(handle)
 
 
-def _try_lock(handle: int) -> bool:
+def _is_anothers(handle: int) -> bool:
+    """Try to take a lock; say whether that failed because another holds it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return True
+    except OSError:
+        # Such as ENOLCK on NFS. What the lock guards can stand being done twice.
         return False
-    return True
+    return False

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from stseg_ros.engines import half_graph
+from stseg_ros.engines import half_graph, older_parsers
 from stseg_ros.engines.engine_protocol import BYTES, FROM_BGR
 from stseg_ros.engines.tensorrt_library import one_line
 from stseg_ros.errors import EngineError
@@ -26,7 +26,14 @@ from stseg_ros.records import ChannelOrder
 _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
 
 
-def prepare_network(onnx_path: Path, *, half: bool, order: ChannelOrder, logits: str) -> bytes:
+def prepare_network(
+    onnx_path: Path,
+    *,
+    half: bool,
+    order: ChannelOrder,
+    logits: str,
+    for_older_parser: bool = False,
+) -> bytes:
     """Read a network and rewrite it as a builder needs it.
 
     Args:
@@ -36,6 +43,7 @@ def prepare_network(onnx_path: Path, *, half: bool, order: ChannelOrder, logits:
         order: channel order of the images that will come; BGR is brought to RGB in the graph.
         logits: 'float32' leaves the outputs as they are; 'bytes' makes the only output uint8,
             see `logit_bytes`.
+        for_older_parser: refuse what parsers of opset 17 misread, see `older_parsers`.
 
     Returns:
         The serialized ONNX model.
@@ -46,6 +54,9 @@ def prepare_network(onnx_path: Path, *, half: bool, order: ChannelOrder, logits:
     model = load_network(onnx_path)
     try:
         fold_constants(model)
+        older_parsers.suit_older_parsers(model)
+        if for_older_parser:
+            older_parsers.refuse_newer_axes(model.graph)
         if half:
             half_graph.to_half(model)
         _drop_unused_weights(model.graph)
@@ -94,7 +105,7 @@ def steps_version() -> str:
     Returns:
         A hash of its code: plans built by other code are not taken for this one's.
     """
-    modules = (sys.modules[__name__], half_graph)
+    modules = (sys.modules[__name__], half_graph, older_parsers)
     code = ''.join(inspect.getsource(module) for module in modules)
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 _DRIVER = 'libcuda.so.1'
 _SUCCESS = 0
 # CUdevice_attribute of the driver API.
-_CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
+_MULTIPROCESSORS, _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 16, 75, 76
 _LONGEST_NAME = 256
 
 
@@ -20,12 +20,15 @@ class NvidiaGpu:
     Attributes:
         name: as the driver calls it, such as 'NVIDIA GeForce RTX 4090'.
         compute_capability: such as '8.9'.
-        driver_major: major version of the CUDA that the driver offers, such as 13.
+        multiprocessors: how many it has. Some GPUs share a name and differ in this: boards with
+            parts switched off, and slices of one GPU.
+        driver_cuda_major: major version of the CUDA that the driver offers, such as 13.
     """
 
     name: str
     compute_capability: str
-    driver_major: int
+    multiprocessors: int
+    driver_cuda_major: int
 
 
 @lru_cache(maxsize=1)
@@ -40,7 +43,7 @@ def find_gpu() -> NvidiaGpu | None:
     except OSError:
         return None
     version, device = ctypes.c_int(), ctypes.c_int()
-    major, minor = ctypes.c_int(), ctypes.c_int()
+    major, minor, multiprocessors = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     name = ctypes.create_string_buffer(_LONGEST_NAME)
     statuses = (
         driver.cuInit(0),
@@ -49,11 +52,13 @@ def find_gpu() -> NvidiaGpu | None:
         driver.cuDeviceGetName(name, _LONGEST_NAME, device),
         driver.cuDeviceGetAttribute(ctypes.byref(major), _CAPABILITY_MAJOR, device),
         driver.cuDeviceGetAttribute(ctypes.byref(minor), _CAPABILITY_MINOR, device),
+        driver.cuDeviceGetAttribute(ctypes.byref(multiprocessors), _MULTIPROCESSORS, device),
     )
     if any(status != _SUCCESS for status in statuses):
         return None
     return NvidiaGpu(
         name=name.value.decode(errors='replace'),
         compute_capability=f'{major.value}.{minor.value}',
-        driver_major=version.value // 1000,
+        multiprocessors=multiprocessors.value,
+        driver_cuda_major=version.value // 1000,
     )

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-MAGIC = b'stseg_ros plan 1\n'
+MAGIC = b'stseg_ros plan 2\n'
 UNFINISHED = '.part'
 
 _LONGEST_HEADER = 1 << 16
@@ -34,7 +34,9 @@ class PlanKey:
         version: the library's full version.
         gpu: the GPU's name; 'any' where the plan runs on every GPU of the compute capability.
         compute_capability: such as '8.9'.
-        driver_major: the driver's major version; 0 where the plan does not depend on it.
+        multiprocessors: how many the GPU has; 0 where the plan does not depend on it.
+        driver_cuda_major: major version of the CUDA that the driver offers; 0 where the plan does
+            not depend on it.
         precision: 'fp16' or 'fp32'.
         profiles: the inputs' shapes as text.
         flags: everything else as text: channel order, form of the logits, workspace, rewriting.
@@ -45,7 +47,8 @@ class PlanKey:
     version: str
     gpu: str
     compute_capability: str
-    driver_major: int
+    multiprocessors: int
+    driver_cuda_major: int
     precision: str
     profiles: str
     flags: str

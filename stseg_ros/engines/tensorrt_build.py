@@ -53,6 +53,8 @@ Progress = Callable[[float, str], None]
 Stop = Callable[[], bool]
 
 WAITING = 'waiting for another process that builds the same plan'
+# In place of a phase: nothing is being built any more, be it that the build is done or has failed.
+ENDED = ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,8 @@ def find_or_build(
         library: the library to build with.
         request: what to build; the cache keeps the times of kernels where it names no file.
         cache: where plans are kept.
-        progress: see `build_plan`.
+        progress: see `build_plan`; called last with (1.0, ''), in any case, unless the plan was
+            there.
         stop: see `build_plan`; also ends the waiting for another process.
 
     Returns:
@@ -155,6 +158,11 @@ def find_or_build(
         BuildStoppedError: see `build_plan`.
         KeyboardInterrupt: see `build_plan`.
     """
+
+    def tell(share: float, phase: str) -> None:
+        if progress is not None:
+            progress(share, phase)
+
     began = time.monotonic()
     target = find_target(library, request.compute_capability)
     key = _key(library, request, target)
@@ -162,21 +170,20 @@ def find_or_build(
     if plan is not None:
         return _found(plan, began, was_cached=True)
 
-    def on_wait() -> None:
-        if progress is not None:
-            progress(0.0, WAITING)
-
-    with cache.lock(key, stop=stop, on_wait=on_wait):
-        plan = cache.get(key)
-        if plan is not None:
-            return _found(plan, began, was_cached=True)
-        if stop is not None and stop():
-            raise BuildStoppedError(f'{request.onnx_path}: the build was stopped')
-        if request.timing_cache is None:
-            timing_cache = cache.timing_cache(library.name, library.version, target.gpu)
-            request = replace(request, timing_cache=timing_cache)
-        plan = _build(library, request, target, progress, stop)
-        path = cache.put(key, plan, network=request.onnx_path.name)
+    try:
+        with cache.lock(key, stop=stop, on_wait=lambda: tell(0.0, WAITING)):
+            plan = cache.get(key)
+            if plan is not None:
+                return _found(plan, began, was_cached=True)
+            if stop is not None and stop():
+                raise BuildStoppedError(f'{request.onnx_path}: the build was stopped')
+            if request.timing_cache is None:
+                timing_cache = cache.timing_cache(library.name, library.version, target.gpu)
+                request = replace(request, timing_cache=timing_cache)
+            plan = _build(library, request, target, progress, stop)
+            path = cache.put(key, plan, network=request.onnx_path.name)
+    finally:
+        tell(1.0, ENDED)
     return _found(plan, began, was_cached=False, is_kept=path is not None)
 
 
@@ -213,7 +220,8 @@ def _key(library: TensorRtLibrary, request: BuildRequest, target: BuildTarget) -
         version=library.version,
         gpu=target.gpu,
         compute_capability=target.compute_capability,
-        driver_major=target.driver_major,
+        multiprocessors=target.multiprocessors,
+        driver_cuda_major=target.driver_cuda_major,
         precision=request.precision,
         profiles=' '.join(sorted(profile.text() for profile in request.profiles)),
         flags=' '.join(f'{name}={value}' for name, value in flags.items()),
@@ -233,6 +241,7 @@ def _build(
         half=request.precision == FP16,
         order=request.order,
         logits=request.logits,
+        for_older_parser=library.has_older_parser,
     )
     build = functools.partial(run_builder, library, request, target, network)
     return run_watched(build, progress=progress, stop=stop)

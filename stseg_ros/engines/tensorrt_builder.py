@@ -11,7 +11,12 @@ from stseg_ros.engines.build_request import FP16, BuildRequest
 from stseg_ros.engines.build_target import BuildTarget, rtx_capabilities
 from stseg_ros.engines.build_watch import BuildWatch
 from stseg_ros.engines.plan_file import UNFINISHED
-from stseg_ros.engines.tensorrt_library import TensorRtLibrary, make_logger, one_line
+from stseg_ros.engines.tensorrt_library import (
+    BuilderLogger,
+    TensorRtLibrary,
+    make_logger,
+    one_line,
+)
 from stseg_ros.errors import EngineError
 
 
@@ -42,17 +47,45 @@ def run_builder(
         EngineError: the library does not take the network, or failed; says why in one line.
         BuildStoppedError: the watch was cancelled.
     """
-    trt = library.module
     logger = make_logger(library)
     failed = f'{library.name} {library.version} cannot build {request.onnx_path}'
     try:
-        builder = trt.Builder(logger.handle)
-        definition = builder.create_network(_network_flags(library))
-        # The network's weights lie in the parser, so it lives as long as the build.
-        parser = trt.OnnxParser(definition, logger.handle)
+        plan = _build(library, request, target, network, watch, logger)
+    except EngineError as err:
+        raise EngineError(f'{failed}: {err}') from err
+    # The bindings raise what pybind11 makes of it: TypeError, ValueError, RuntimeError.
+    except Exception as err:
+        raise EngineError(f'{failed}: {one_line(err)} ({logger.reason()})') from err
+    if watch.cancelled.is_set():
+        raise BuildStoppedError(f'{request.onnx_path}: the build was stopped')
+    if plan is None:
+        raise EngineError(f'{failed}: {logger.reason()}')
+    return plan
+
+
+def _build(
+    library: TensorRtLibrary,
+    request: BuildRequest,
+    target: BuildTarget,
+    network: bytes,
+    watch: BuildWatch,
+    logger: BuilderLogger,
+) -> bytes | None:
+    """Parse, configure and build; None where the library gives no plan.
+
+    The bindings do not keep alive what an object was made from, so that everything is given up in
+    the reverse order: a parser that outlives its network takes the process with it.
+    """
+    trt = library.module
+    monitor = watch.monitor(library) if library.has_progress_monitor else None
+    builder = trt.Builder(logger.handle)
+    definition = builder.create_network(_network_flags(library))
+    # The network's weights lie in the parser, so it lives as long as the build.
+    parser = trt.OnnxParser(definition, logger.handle)
+    config = builder.create_builder_config()
+    try:
         if not parser.parse(network):
-            raise EngineError(f'{failed}: {_parser_errors(parser)}')
-        config = builder.create_builder_config()
+            raise EngineError(_parser_errors(parser))
         _configure(library, request, config)
         _add_profiles(request, builder, definition, config)
         if library.is_rtx:
@@ -61,21 +94,16 @@ def run_builder(
             config.set_compute_capability(capability, 0)
         else:
             _load_timing_cache(request.timing_cache, config)
-        if library.has_progress_monitor:
-            config.progress_monitor = watch.monitor(library)
+        if monitor is not None:
+            config.progress_monitor = monitor
+        # What was said so far was of no consequence, and is not why the build fails.
+        logger.clear()
         plan = builder.build_serialized_network(definition, config)
-    except EngineError:
-        raise
-    # The bindings raise what pybind11 makes of it: TypeError, ValueError, RuntimeError.
-    except Exception as err:
-        raise EngineError(f'{failed}: {one_line(err)} ({logger.reason()})') from err
-    if watch.cancelled.is_set():
-        raise BuildStoppedError(f'{request.onnx_path}: the build was stopped')
-    if plan is None:
-        raise EngineError(f'{failed}: {logger.reason()}')
-    if not library.is_rtx:
-        _save_timing_cache(request.timing_cache, config)
-    return bytes(plan)
+        if plan is not None and not library.is_rtx:
+            _save_timing_cache(request.timing_cache, config)
+        return None if plan is None else bytes(plan)
+    finally:
+        del config, parser, definition, builder, monitor
 
 
 def _network_flags(library: TensorRtLibrary) -> int:
@@ -91,6 +119,11 @@ def _configure(library: TensorRtLibrary, request: BuildRequest, config: Any) -> 
     config.clear_flag(trt.BuilderFlag.TF32)
     if request.precision == FP16 and not library.is_strongly_typed:
         config.set_flag(trt.BuilderFlag.FP16)
+    # TensorRT 8.6 needs to be asked for profiles that several contexts of a plan can use at once.
+    # Later versions always have them, and only later ones know strongly typed networks.
+    sharing = getattr(getattr(trt, 'PreviewFeature', None), 'PROFILE_SHARING_0806', None)
+    if sharing is not None and not library.is_strongly_typed:
+        config.set_preview_feature(sharing, True)
 
 
 def _add_profiles(request: BuildRequest, builder: Any, definition: Any, config: Any) -> None:
@@ -100,8 +133,7 @@ def _add_profiles(request: BuildRequest, builder: Any, definition: Any, config: 
     given = {profile.name for profile in request.profiles}
     if free != given:
         raise EngineError(
-            f'{request.onnx_path}: profiles are given for {_names(given)}, inputs with a free '
-            f'axis are {_names(free)}'
+            f'profiles are given for {_names(given)}, inputs with a free axis are {_names(free)}'
         )
     if not given:
         return

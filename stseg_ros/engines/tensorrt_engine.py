@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stseg_ros.engines.cuda_runtime import CudaRuntime, open_cuda_runtime
+from stseg_ros.engines.cuda_undo import undone_on_failure
 from stseg_ros.engines.engine_cache import EngineCache
 from stseg_ros.engines.engine_protocol import FLOAT32, EngineOptions, TensorSpec, check_batch
 from stseg_ros.engines.nvidia_gpu import NvidiaGpu, find_gpu
@@ -70,15 +71,12 @@ class TensorRtEngine:
         )
         self._gpu, self._precision = gpu, precision
         self._session = open_session(library, cuda, request, options)
-        with ExitStack() as undo:
+        with undone_on_failure() as undo:
             undo.callback(self._session.close)
             image, logits = only_tensors(self._session)
-            self.input = TensorSpec(name=image.name, shape=image.shape, dtype=image.dtype.name)
-            # As the network has it; that bytes come out is a step behind it.
-            self.output = TensorSpec(name=logits.name, shape=logits.shape, dtype=FLOAT32)
-            usual = request.profiles[0].usual if request.profiles else image.largest
-            self.infer(np.zeros(usual, np.uint8))
-            undo.pop_all()
+        self.input = TensorSpec(name=image.name, shape=image.shape, dtype=image.dtype.name)
+        # As the network has it; that bytes come out is a step behind it.
+        self.output = TensorSpec(name=logits.name, shape=logits.shape, dtype=FLOAT32)
         self.device = describe_device(gpu, precision, self._session)
 
     def infer(
@@ -131,7 +129,10 @@ def open_nvidia(name: str) -> tuple[TensorRtLibrary, NvidiaGpu, CudaRuntime]:
 def open_session(
     library: TensorRtLibrary, cuda: CudaRuntime, request: BuildRequest, options: EngineOptions
 ) -> PlanSession:
-    """Build a plan or take it from the cache, and load it; a kept one that does not is rebuilt.
+    """Build a plan or take it from the cache, load it, and run it once on zeros.
+
+    A kept plan that does not load or run is set aside and built again, once. Where a failed run
+    has left CUDA unusable that fails, too, and the next process builds it.
 
     Args:
         library: the library.
@@ -140,10 +141,10 @@ def open_session(
         options: what is told of a build, and what stops it.
 
     Returns:
-        The session.
+        The session; first-time work of the usual shapes is done.
 
     Raises:
-        EngineError: the plan cannot be built, or a new one does not load.
+        EngineError: the plan cannot be built, or a new one does not load or run.
     """
     cache = EngineCache()
 
@@ -152,12 +153,36 @@ def open_session(
 
     found = find()
     try:
-        return PlanSession(library, found.plan, cuda)
+        return _open_and_run(library, cuda, request, found.plan)
     except PlanRejectedError as err:
         if not found.was_cached:
             raise
         cache.set_aside(plan_key(library, request), str(err))
-    return PlanSession(library, find().plan, cuda)
+    return _open_and_run(library, cuda, request, find().plan)
+
+
+def _open_and_run(
+    library: TensorRtLibrary, cuda: CudaRuntime, request: BuildRequest, plan: bytes
+) -> PlanSession:
+    """Load a plan and run it once, at the shapes that it is to be fast at.
+
+    Raises:
+        PlanRejectedError: it does not load, or the run failed.
+        EngineError: CUDA failed before, or there is not enough memory.
+    """
+    session = PlanSession(library, plan, cuda)
+    usual = {profile.name: profile.usual for profile in request.profiles}
+    shapes = {tensor.name: usual.get(tensor.name, tensor.largest) for tensor in session.inputs}
+    try:
+        for name, shape in shapes.items():
+            session.staging(name, shape)[...] = 0
+        session.execute(shapes)
+    except EngineError as err:
+        # It has closed itself, unless the shapes did not fit.
+        with suppress(EngineError):
+            session.close()
+        raise PlanRejectedError(f'the first run failed: {err}') from err
+    return session
 
 
 def only_tensors(session: PlanSession) -> tuple[PlanTensor, PlanTensor]:

@@ -16,6 +16,7 @@ TENSORRT, TENSORRT_RTX = 'tensorrt', 'tensorrt_rtx'
 LIBRARIES = (TENSORRT, TENSORRT_RTX)
 
 _OLDEST_TENSORRT = (8, 6)
+_FIRST_OF_OPSET_18 = (10,)
 
 # The wheel of NVIDIA's execution provider for ONNX Runtime carries TensorRT-RTX's libraries, which
 # the wheel of the bindings alone does not. The parser needs the symbols of the first.
@@ -24,8 +25,12 @@ _RTX_CARRIER = 'onnxruntime_ep_nv_tensorrt_rtx'
 _RTX_SHARED_OBJECTS = ('libtensorrt_rtx.so.1.*', 'libtensorrt_onnxparser_rtx.so.1.*')
 
 _INSTALL = {
-    TENSORRT: "pip install 'tensorrt>=8.6' (x86-64), or apt install python3-libnvinfer (Jetson)",
-    TENSORRT_RTX: 'pip install tensorrt-rtx',
+    TENSORRT: (
+        'pip install tensorrt cuda-python onnx (x86-64, CUDA 13), '
+        "tensorrt-cu12 'cuda-python>=12,<13' onnx (CUDA 12); on Jetson apt install "
+        'python3-libnvinfer, see docs/nvidia.md'
+    ),
+    TENSORRT_RTX: 'pip install tensorrt-rtx cuda-python onnx',
 }
 
 _KEPT_MESSAGES = 20
@@ -55,6 +60,11 @@ class TensorRtLibrary:
     def is_strongly_typed(self) -> bool:
         """Whether arithmetic comes from the network; before TensorRT 9.1 a flag allows FP16."""
         return hasattr(self.module.NetworkDefinitionCreationFlag, 'STRONGLY_TYPED')
+
+    @property
+    def has_older_parser(self) -> bool:
+        """Whether it reads ONNX up to opset 17 only; see `older_parsers`."""
+        return not self.is_rtx and _leading_numbers(self.version) < _FIRST_OF_OPSET_18
 
     @property
     def has_progress_monitor(self) -> bool:
@@ -118,6 +128,11 @@ class BuilderLogger:
         self.handle: Any = None
         self.errors: deque[str] = deque(maxlen=_KEPT_MESSAGES)
         self.warnings: deque[str] = deque(maxlen=_KEPT_MESSAGES)
+
+    def clear(self) -> None:
+        """Forget what was said, so that `reason` is that of what comes next."""
+        self.errors.clear()
+        self.warnings.clear()
 
     def reason(self) -> str:
         """Return the first kept error, else the last warning, shortened to one line."""

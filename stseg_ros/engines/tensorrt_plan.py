@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stseg_ros.engines.tensorrt_library import TensorRtLibrary, make_logger
+from stseg_ros.engines.tensorrt_library import TensorRtLibrary, make_logger, one_line
 from stseg_ros.errors import EngineError
 
 _DTYPES = {
@@ -24,7 +26,7 @@ _LEAST_SCRATCH_BYTES = 256
 
 
 class PlanRejectedError(EngineError):
-    """The library does not load a plan: it was built for something else, or is damaged."""
+    """A plan does not load or does not run: it was built for something else, or is damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class PlanTensor:
 
 
 class LoadedPlan:
-    """A plan on the device.
+    """A plan on the device. What the library's bindings raise becomes an EngineError here.
 
     Attributes:
         inputs: its inputs.
@@ -67,33 +69,22 @@ class LoadedPlan:
 
         Raises:
             PlanRejectedError: the library does not load it.
-            EngineError: it has a tensor of a type that is unknown here.
+            EngineError: the library does not start, or the plan has a tensor of a type that is
+                unknown here.
         """
         self._library = library
         self._logger = make_logger(library)
-        self._runtime: Any = library.module.Runtime(self._logger.handle)
-        self._engine: Any = self._runtime.deserialize_cuda_engine(plan)
+        with self._bindings('does not start'):
+            self._runtime: Any = library.module.Runtime(self._logger.handle)
+        with self._bindings('does not load the plan', PlanRejectedError):
+            self._engine: Any = self._runtime.deserialize_cuda_engine(plan)
         if self._engine is None:
             raise PlanRejectedError(
                 f'{library.name} {library.version} does not load the plan: {self.reason()}'
             )
-        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-        is_input = library.module.TensorIOMode.INPUT
-        context = self.new_context()
-        # Inputs first: the outputs' largest shapes follow from theirs.
-        names.sort(key=lambda name: self._engine.get_tensor_mode(name) != is_input)
-        inputs, outputs = [], []
-        for name in names:
-            if self._engine.get_tensor_mode(name) == is_input:
-                largest = tuple(self._engine.get_tensor_shape(name))
-                if min(largest, default=0) < 0:
-                    largest = tuple(self._engine.get_tensor_profile_shape(name, 0)[2])
-                set_shape(context, name, largest)
-                inputs.append(self._describe(name, largest))
-            else:
-                outputs.append(self._describe(name, tuple(context.get_tensor_shape(name))))
-        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        self.scratch_bytes = max(_scratch_bytes(self._engine), _LEAST_SCRATCH_BYTES)
+        with self._bindings('cannot describe the plan'):
+            self.inputs, self.outputs = self._describe_tensors()
+            self.scratch_bytes = max(_scratch_bytes(self._engine), _LEAST_SCRATCH_BYTES)
 
     def new_context(self) -> Any:
         """Make a context, which runs the plan for one set of shapes.
@@ -107,20 +98,8 @@ class LoadedPlan:
         Raises:
             EngineError: there is not enough memory.
         """
-        module, engine = self._library.module, self._engine
-        strategy = getattr(module, 'ExecutionContextAllocationStrategy', None)
-        if strategy is None:  # before TensorRT 10
-            context = engine.create_execution_context_without_device_memory()
-        elif self._library.is_rtx:
-            config = engine.create_runtime_config()
-            config.set_execution_context_allocation_strategy(strategy.USER_MANAGED)
-            # Otherwise kernels for a shape are compiled beside its first runs, which use slower
-            # ones; a CUDA graph would record these and keep them.
-            specialization = module.DynamicShapesKernelSpecializationStrategy
-            config.dynamic_shapes_kernel_specialization_strategy = specialization.EAGER
-            context = engine.create_execution_context(config)
-        else:
-            context = engine.create_execution_context(strategy.USER_MANAGED)
+        with self._bindings('cannot make a context'):
+            context = self._make_context()
         if context is None:
             raise EngineError(f'{self._library.name} cannot make a context: {self.reason()}')
         return context
@@ -131,11 +110,74 @@ class LoadedPlan:
         Args:
             context: from `new_context`.
             address: device memory of `scratch_bytes`, aligned as CUDA allocates it.
+
+        Raises:
+            EngineError: the library refuses.
         """
-        if hasattr(context, 'set_device_memory'):
-            context.set_device_memory(address, self.scratch_bytes)
-        else:  # before TensorRT 10.1
-            context.device_memory = address
+        with self._bindings('does not take scratch memory'):
+            if hasattr(context, 'set_device_memory'):
+                context.set_device_memory(address, self.scratch_bytes)
+            else:  # before TensorRT 10.1
+                context.device_memory = address
+
+    def bind(
+        self, context: Any, shapes: Mapping[str, tuple[int, ...]], addresses: Mapping[str, int]
+    ) -> dict[str, tuple[int, ...]]:
+        """Fix a context's shapes, and where its tensors lie.
+
+        Args:
+            context: from `new_context`.
+            shapes: the shape of every input.
+            addresses: device memory of every tensor, large enough for it.
+
+        Returns:
+            The shape of every output.
+
+        Raises:
+            EngineError: the plan was not built for these shapes, or the library refuses.
+        """
+        with self._bindings('does not take the shapes'):
+            for name, shape in shapes.items():
+                _set_shape(context, name, shape)
+            for name, address in addresses.items():
+                if not context.set_tensor_address(name, address):
+                    raise EngineError(f'{name!r} has no place: {self.reason()}')
+            return {
+                tensor.name: tuple(int(axis) for axis in context.get_tensor_shape(tensor.name))
+                for tensor in self.outputs
+            }
+
+    def can_be_recorded(self, context: Any, stream: int) -> bool:
+        """Say whether a run can become a CUDA graph, as far as the library knows beforehand.
+
+        Args:
+            context: a context that has run.
+            stream: the stream that it would be recorded on.
+
+        Returns:
+            False where a recording would fail.
+
+        Raises:
+            EngineError: the library failed.
+        """
+        # TensorRT-RTX alone is asked; for TensorRT the attempt shows it.
+        asked = getattr(context, 'is_stream_capturable', None)
+        with self._bindings('failed'):
+            return asked is None or bool(asked(stream))
+
+    def enqueue(self, context: Any, stream: int) -> None:
+        """Queue one run.
+
+        Args:
+            context: one with scratch memory, shapes and addresses.
+            stream: the stream to queue it on.
+
+        Raises:
+            EngineError: the library failed.
+        """
+        with self._bindings('failed'):
+            if not context.execute_async_v3(stream):
+                raise EngineError(self.reason())
 
     def reason(self) -> str:
         """Return what the library said of its last failure, in one line."""
@@ -145,6 +187,58 @@ class LoadedPlan:
         """Let go of the plan; its contexts are gone by now."""
         self._engine = None
         self._runtime = None
+
+    @contextmanager
+    def _bindings(self, failed: str, kind: type[EngineError] = EngineError) -> Iterator[None]:
+        """Turn what the bindings raise into an error for users."""
+        # What was said so far is not why this fails.
+        self._logger.clear()
+        try:
+            yield
+        except (AssertionError, EngineError):
+            raise
+        # What pybind11 makes of it: TypeError where the library gives no object, RuntimeError and
+        # more where it throws, AttributeError where this version lacks a name.
+        except Exception as err:
+            raise kind(
+                f'{self._library.name} {self._library.version} {failed}: {one_line(err)} '
+                f'({self.reason()})'
+            ) from err
+
+    def _make_context(self) -> Any:
+        """Make a context without scratch memory, as each generation of the library does it."""
+        module, engine = self._library.module, self._engine
+        strategy = getattr(module, 'ExecutionContextAllocationStrategy', None)
+        if strategy is None:  # before TensorRT 10
+            return engine.create_execution_context_without_device_memory()
+        if not self._library.is_rtx:
+            return engine.create_execution_context(strategy.USER_MANAGED)
+        config = engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(strategy.USER_MANAGED)
+        # Otherwise kernels for a shape are compiled beside its first runs, which use slower ones;
+        # a CUDA graph would record these and keep them.
+        specialization = module.DynamicShapesKernelSpecializationStrategy
+        config.dynamic_shapes_kernel_specialization_strategy = specialization.EAGER
+        return engine.create_execution_context(config)
+
+    def _describe_tensors(self) -> tuple[tuple[PlanTensor, ...], tuple[PlanTensor, ...]]:
+        """Describe inputs and outputs."""
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        is_input = self._library.module.TensorIOMode.INPUT
+        context = self.new_context()
+        # Inputs first: the outputs' largest shapes follow from theirs.
+        names.sort(key=lambda name: self._engine.get_tensor_mode(name) != is_input)
+        inputs, outputs = [], []
+        for name in names:
+            if self._engine.get_tensor_mode(name) == is_input:
+                largest = tuple(self._engine.get_tensor_shape(name))
+                if min(largest, default=0) < 0:
+                    largest = tuple(self._engine.get_tensor_profile_shape(name, 0)[2])
+                _set_shape(context, name, largest)
+                inputs.append(self._describe(name, largest))
+            else:
+                outputs.append(self._describe(name, tuple(context.get_tensor_shape(name))))
+        return tuple(inputs), tuple(outputs)
 
     def _describe(self, name: str, largest: tuple[int, ...]) -> PlanTensor:
         type_name = self._engine.get_tensor_dtype(name).name
@@ -160,17 +254,8 @@ class LoadedPlan:
         )
 
 
-def set_shape(context: Any, name: str, shape: tuple[int, ...]) -> None:
-    """Fix the shape of a context's input.
-
-    Args:
-        context: the execution context.
-        name: the input.
-        shape: its axis lengths.
-
-    Raises:
-        EngineError: the plan was not built for this shape.
-    """
+def _set_shape(context: Any, name: str, shape: tuple[int, ...]) -> None:
+    """Fix the shape of a context's input."""
     if not context.set_input_shape(name, shape):
         text = 'x'.join(str(axis) for axis in shape)
         raise EngineError(f'the plan takes no {name!r} of {text}; build it for that')

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from stseg_ros.engines.cuda_buffers import allocate_pair
 from stseg_ros.engines.cuda_graphs import CapturedGraph
 from stseg_ros.engines.cuda_runtime import CudaRuntime
+from stseg_ros.engines.cuda_undo import undone_on_failure
 from stseg_ros.engines.tensorrt_library import TensorRtLibrary
-from stseg_ros.engines.tensorrt_plan import LoadedPlan, set_shape
+from stseg_ros.engines.tensorrt_plan import LoadedPlan
 from stseg_ros.errors import EngineError
 
 Shape = tuple[int, ...]
@@ -75,7 +76,7 @@ class PlanSession:
         self.no_graph = ''
         cuda.select_device()
         self._thread = threading.get_ident()
-        with ExitStack() as resources:
+        with undone_on_failure() as resources:
             self._plan = LoadedPlan(library, plan)
             resources.callback(self._plan.close)
             self._stream = cuda.new_stream()
@@ -89,7 +90,7 @@ class PlanSession:
             }
             # Last, so that it comes first: recordings name the buffers' addresses.
             resources.callback(self._close_contexts)
-            self._resources = resources.pop_all()
+        self._resources = resources
 
     def staging(self, name: str, shape: Shape) -> npt.NDArray[Any]:
         """Return the pinned memory of an input, to be filled before `execute`.
@@ -182,13 +183,8 @@ class PlanSession:
         shapes = {
             tensor.name: shape for tensor, shape in zip(self.inputs, input_shapes, strict=True)
         }
-        for name, shape in shapes.items():
-            set_shape(context, name, shape)
-        for tensor in self.outputs:
-            shapes[tensor.name] = tuple(context.get_tensor_shape(tensor.name))
-        for name, buffer in self._buffers.items():
-            if not context.set_tensor_address(name, buffer.device):
-                raise EngineError(f'{name!r} has no place: {self._plan.reason()}')
+        addresses = {name: buffer.device for name, buffer in self._buffers.items()}
+        shapes |= self._plan.bind(context, shapes, addresses)
         sizes_bytes = {
             tensor.name: math.prod(shapes[tensor.name]) * tensor.dtype.itemsize
             for tensor in (*self.inputs, *self.outputs)
@@ -200,27 +196,26 @@ class PlanSession:
         for tensor in self.inputs:
             buffer, size_bytes = self._buffers[tensor.name], bound.sizes_bytes[tensor.name]
             self._cuda.copy_to_device(buffer.device, buffer.host_address, size_bytes, self._stream)
-        if not bound.context.execute_async_v3(int(self._stream)):
-            raise EngineError(self._plan.reason())
+        self._plan.enqueue(bound.context, int(self._stream))
         for tensor in self.outputs:
             buffer, size_bytes = self._buffers[tensor.name], bound.sizes_bytes[tensor.name]
             self._cuda.copy_to_host(buffer.host_address, buffer.device, size_bytes, self._stream)
 
     def _record(self, bound: _BoundContext) -> None:
         """Record a run, so that the next ones replay it; where that fails, go on without."""
-        can_record = getattr(bound.context, 'is_stream_capturable', None)
-        if can_record is not None and not can_record(int(self._stream)):
-            self.no_graph = 'the plan cannot be recorded'
-            return
         try:
+            if not self._plan.can_be_recorded(bound.context, int(self._stream)):
+                self.no_graph = 'the plan cannot be recorded'
+                return
             bound.graph = CapturedGraph(self._cuda, self._stream, partial(self._enqueue, bound))
+        # Whatever it was, runs that are not recorded show whether the device is at fault.
         except EngineError as err:
             self.no_graph = str(err)
 
     def _close_contexts(self) -> None:
-        """Free recordings and contexts."""
-        with ExitStack() as recordings:
+        """Free the recordings, and only then the contexts that they were made from."""
+        with ExitStack() as made:
+            made.callback(self._contexts.clear)
             for bound in self._contexts.values():
                 if bound.graph is not None:
-                    recordings.callback(bound.graph.close)
-            self._contexts.clear()
+                    made.callback(bound.graph.close)

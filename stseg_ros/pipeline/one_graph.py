@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -188,10 +189,15 @@ class OneGraphSegmenter:
         }
 
     def close(self) -> None:
-        """Close every graph."""
-        while self._graphs:
-            _, runner = self._graphs.popitem()
-            runner.close()
+        """Close every graph; a second call does nothing.
+
+        Raises:
+            EngineError: a graph failed at it; the others are closed all the same.
+        """
+        with ExitStack() as graphs:
+            for runner in self._graphs.values():
+                graphs.callback(runner.close)
+            self._graphs.clear()
 
     def _spec(self, camera_hw: tuple[int, int], settings: SegmenterSettings) -> FrameGraphSpec:
         regions = min(settings.regions, len(self._boxes_xyxy))

@@ -29,6 +29,7 @@ _SPIN_S = 0.1
 _GRAPH_PERIOD_S = 0.25
 # What has been sent by the time of the stop gets this long to come.
 _SETTLE_S = 0.3
+_SILENCE_S = 5.0
 
 
 def record(writer: BagWriter, topics: tuple[str, ...], *, seconds: float | None) -> dict[str, int]:
@@ -60,7 +61,7 @@ def record(writer: BagWriter, topics: tuple[str, ...], *, seconds: float | None)
         recording = _Recording(node, writer, topics, progress.update)
         recording.spin(stop, seconds)
         if not any(recording.counts.values()):
-            raise DataError(recording.explain_silence())
+            raise DataError(recording.explain_silence(', so no bag was written'))
     return recording.counts
 
 
@@ -90,25 +91,34 @@ class _Recording:
         executor = SingleThreadedExecutor(context=self._node.context)
         executor.add_node(self._node)
         looked_s = -_GRAPH_PERIOD_S
+        silent_until_s: float | None = time.monotonic() + _SILENCE_S
         try:
             while not stop.is_set() and not self._is_over(seconds):
                 if self._awaited and time.monotonic() - looked_s >= _GRAPH_PERIOD_S:
                     self._subscribe()
                     looked_s = time.monotonic()
                 executor.spin_once(timeout_sec=_SPIN_S)
+                if silent_until_s is not None and time.monotonic() >= silent_until_s:
+                    silent_until_s = None
+                    if self._first_s is None:
+                        tqdm.write(self.explain_silence(' yet'), file=sys.stderr)
             settled_s = time.monotonic() + _SETTLE_S
             while stop.is_set() and time.monotonic() < settled_s:
                 executor.spin_once(timeout_sec=_SPIN_S)
         finally:
             executor.shutdown()
 
-    def explain_silence(self) -> str:
-        """Say why nothing came."""
-        if len(self._awaited) < len(self.counts):
-            return f'no message came on {", ".join(self.counts)}, so no bag was written'
+    def explain_silence(self, thus: str) -> str:
+        """Say why nothing came, and what of it."""
+        found = [topic for topic in self.counts if topic not in self._awaited]
+        if found:
+            return (
+                f'no message came on {", ".join(self.counts)}{thus}; {", ".join(found)} has a '
+                'publisher, which sends nothing: does its node get the input it needs?'
+            )
         there = sorted(name for name, _ in self._node.get_topic_names_and_types())
         return (
-            f'nobody publishes {", ".join(self.counts)}, so no bag was written; topics there are: '
+            f'nobody publishes {", ".join(self.counts)}{thus}; topics there are: '
             f'{", ".join(there)}; check --topic and ROS_DOMAIN_ID'
         )
 

@@ -47,11 +47,13 @@ class SequenceWatch:
             number: how many messages it had published by then.
 
         Returns:
-            How many were lost between the message before and this one; 0 for a new publisher.
+            How many were lost between the latest one before and this one; 0 for a new publisher,
+            and for a message that comes after a later one.
         """
         if publisher not in self._latest and len(self._latest) >= _PUBLISHERS_KEPT:
             self._latest.clear()
-        before, self._latest[publisher] = self._latest.get(publisher, number), number
+        before = self._latest.get(publisher, number)
+        self._latest[publisher] = max(before, number)
         return max(number - before - 1, 0)
 
 
@@ -120,7 +122,7 @@ class CameraInput:
         return self._node.create_subscription(
             self._message_type,
             self.topic,
-            self._on_message,
+            self._on_message if hasattr(Subscription, 'CallbackType') else self._on_bare_message,
             self._qos,
             event_callbacks=events,
             qos_overriding_options=overridable(),
@@ -130,6 +132,10 @@ class CameraInput:
         # The numbers of the messages tell these too.
         if not self._numbered:
             self._note_lost(event.total_count_change)
+
+    def _on_bare_message(self, message: Any) -> None:
+        """Take a message from rclpy of Humble, which tells nothing else of it."""
+        self._on_message(message, {})
 
     def _on_message(self, message: Any, info: Mapping[str, Any]) -> None:
         self._receive(ReceivedImage(message=message, received_ns=time.perf_counter_ns()))

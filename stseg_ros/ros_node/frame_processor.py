@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stseg_ros.errors import EngineError, FrameError
+from stseg_ros.errors import BundleError, EngineError, FrameError
 from stseg_ros.ros_node.budgeted_segmenter import BudgetedSegmenter
 from stseg_ros.ros_node.throttle import Throttle
 from stseg_ros.sources.image_codec import decode
@@ -41,8 +41,9 @@ class ReceivedImage:
 class FrameProcessor:
     """Decodes, segments and publishes; a frame that cannot be used costs only itself.
 
-    A network that fails is given the same frame once more. Where it fails again, and where an
-    error that nobody foresaw meets two frames in a row, `process` raises: the node must stop then.
+    A network that fails is given the same frame once more. Where it fails again, where no graph
+    can be made for a frame, and where an error that nobody foresaw meets two frames in a row,
+    `process` raises: the node must stop then.
 
     Attributes:
         parameters: the node's parameters; any thread may assign it at any time.
@@ -97,13 +98,15 @@ class FrameProcessor:
 
         Raises:
             EngineError: a network failed twice on this frame.
+            BundleError: the networks cannot be joined into a graph for this frame.
             Exception: an error of the node's code, in the second frame in a row.
         """
         try:
             self._process(received)
         except FrameError as err:
             self._note_bad(str(err))
-        except EngineError as err:
+            self._stumbled = False
+        except (EngineError, BundleError) as err:
             self._statistics.note_failed(str(err))
             raise
         except Exception as err:
@@ -151,7 +154,7 @@ class FrameProcessor:
     def _publish(
         self, received: ReceivedImage, started_ns: int, frame: Frame, result: SegmentationResult
     ) -> None:
-        """Publish the mask first, then its timing, then what only onlookers want."""
+        """Publish and count the mask; nothing that fails after that makes the image a lost one."""
         header = received.message.header
         before_encode_ns = time.perf_counter_ns()
         mask = self._outputs.encode_mask(header, result.mask_hw)
@@ -161,7 +164,6 @@ class FrameProcessor:
 
         latency_ns = published_ns - received.received_ns
         segmenter = self._segmenter
-        segmenter.learn(result, latency_ns)
         count = self._statistics.note_published(
             processing_ns=published_ns - started_ns,
             regions=len(result.selection),
@@ -170,20 +172,30 @@ class FrameProcessor:
             cut=segmenter.given < segmenter.asked,
         )
         timing = dataclasses.replace(result.timing, encode_ns=encode_ns)
-        pairs = timing_key_values(
-            dataclasses.replace(result, timing=timing),
-            extra=[
-                ('queue_ms', f'{(started_ns - received.received_ns) / 1e6:.3f}'),
-                ('node_ms', f'{latency_ns / 1e6:.3f}'),
-                ('budget_ms', f'{segmenter.budget_ms:.3f}'),
-                ('regions_asked', str(segmenter.asked)),
-                ('regions_given', str(segmenter.given)),
-                ('dropped', str(self._dropped())),
-                ('frame', str(count)),
-            ],
-        )
-        self._outputs.publish_timing(header, pairs, segmenter.device)
-        self._outputs.publish_wanted(header, frame, result, self.parameters.overlay_alpha)
+        extra = [
+            ('queue_ms', f'{(started_ns - received.received_ns) / 1e6:.3f}'),
+            ('node_ms', f'{latency_ns / 1e6:.3f}'),
+            ('budget_ms', f'{segmenter.budget_ms:.3f}'),
+            ('regions_asked', str(segmenter.asked)),
+            ('regions_given', str(segmenter.given)),
+            ('dropped', str(self._dropped())),
+            ('frame', str(count)),
+        ]
+        try:
+            segmenter.learn(result, latency_ns)
+            pairs = timing_key_values(dataclasses.replace(result, timing=timing), extra)
+            self._outputs.publish_timing(header, pairs, segmenter.device)
+            self._outputs.publish_wanted(header, frame, result, self.parameters.overlay_alpha)
+        except Exception as err:
+            if self._is_shut_down():
+                raise
+            self._report_unpublished(err)
+
+    def _report_unpublished(self, err: Exception) -> None:
+        text = f'overlay, confidence or timing not published: {type(err).__name__}: {err}'
+        left_out = self._throttle.admit(text, self.parameters.log_throttle_s)
+        if left_out is not None:
+            self._logger.error(f'{text}{_more(left_out)}\n{traceback.format_exc()}')
 
 
 def _more(left_out: int) -> str:

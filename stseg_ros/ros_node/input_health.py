@@ -59,7 +59,7 @@ def explain_silence(node: Node, topic: str, message_type: str, qos: QoSProfile) 
 
 
 def explain_loss(topic: str, qos: QoSProfile) -> str:
-    """Say what keeps large images from getting lost.
+    """Say how images got lost, and what keeps large ones from it.
 
     Args:
         topic: the topic's full name.
@@ -68,7 +68,10 @@ def explain_loss(topic: str, qos: QoSProfile) -> str:
     Returns:
         One line.
     """
-    return f'images of {topic} did not reach this node{_lost_hint(topic, qos)}'
+    return (
+        f'images of {topic} did not reach this node: it was too busy to take them, or the '
+        f'transport lost them{_lost_hint(topic, qos)}'
+    )
 
 
 def _name(info: Any) -> str:

@@ -73,10 +73,15 @@ class Outputs:
         """
         self._node = node
         self._status_name = f'{node.get_fully_qualified_name()}: frame timing'
-        self._mask = self._advertise(Image, 'mask')
-        self._frame_timing = self._advertise(DiagnosticArray, 'frame_timing')
-        self._confidence = self._advertise(Image, 'confidence')
-        self._overlay = self._advertise(Image, 'overlay')
+        self._publishers: list[Publisher[Any]] = []
+        try:
+            self._mask = self._advertise(Image, 'mask')
+            self._frame_timing = self._advertise(DiagnosticArray, 'frame_timing')
+            self._confidence = self._advertise(Image, 'confidence')
+            self._overlay = self._advertise(Image, 'overlay')
+        except BaseException:
+            self.destroy()
+            raise
         self._mask_buffer = ImageBuffer('mono8')
         self._confidence_buffer = ImageBuffer('mono8')
         self._overlay_buffer = ImageBuffer('bgr8')
@@ -145,14 +150,16 @@ class Outputs:
 
     def destroy(self) -> None:
         """Remove the publishers."""
-        for publisher in (self._mask, self._frame_timing, self._confidence, self._overlay):
+        for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 
     def _advertise(self, message_type: type, topic: str) -> Publisher[Any]:
         with override_errors(topic):
-            return self._node.create_publisher(
+            publisher: Publisher[Any] = self._node.create_publisher(
                 message_type,
                 topic,
                 QoSProfile(depth=_DEPTH),
                 qos_overriding_options=overridable(),
             )
+        self._publishers.append(publisher)
+        return publisher

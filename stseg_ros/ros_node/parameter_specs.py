@@ -114,8 +114,9 @@ SPECS = (
     ),
     ParameterSpec(
         name='latency_budget_ms',
-        description="Longest time in ms from an image's arrival to its published mask: each frame "
+        description='Longest time in ms from taking an image to publishing its mask: each frame '
         'is given as many of the regions as fit, down to none; 0 is no limit.',
+        constraints='0 where execution is one_graph.',
         live=True,
         limits=(0.0, 60000.0),
     ),

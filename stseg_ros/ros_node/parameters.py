@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
-from stseg_ros.config import STAGES, PipelineConfig
+from stseg_ros.config import ONE_GRAPH, STAGES, PipelineConfig
 from stseg_ros.engines.backends import AUTO, BACKENDS
 from stseg_ros.errors import ConfigError
 from stseg_ros.ros_node.parameter_specs import FROM_BUNDLE, SPECS, TRANSPORTS
@@ -42,7 +42,7 @@ class NodeParameters:
     fusion: str = ''
     latency_budget_ms: float = 0.0
     overlay_alpha: float = 0.5
-    no_image_warning_s: float = 5.0
+    no_image_warning_s: float = 3.0
     stamp_warning_s: float = 1.0
     log_throttle_s: float = 5.0
 
@@ -59,6 +59,12 @@ class NodeParameters:
         if not self.latency_budget_ms >= 0.0:
             raise ConfigError(
                 f'latency_budget_ms is {self.latency_budget_ms}; expected 0 (no limit) or more'
+            )
+        if self.latency_budget_ms and self.execution == ONE_GRAPH:
+            raise ConfigError(
+                f'latency_budget_ms is {self.latency_budget_ms:g} and execution is {ONE_GRAPH}, '
+                'where each number of regions is a graph of its own; expected a latency_budget_ms '
+                f'of 0, or execution {STAGES}'
             )
         self.pipeline_config()
 

@@ -136,7 +136,8 @@ class Reporter:
             self._stamps.read(view.values.stamp_warning_s),
             self._clock.read(
                 clock.now().nanoseconds,
-                time.monotonic_ns(),
+                # It goes on while the machine sleeps, as the system clock does.
+                time.clock_gettime_ns(time.CLOCK_BOOTTIME),
                 simulated=clock.ros_time_is_active,
             ),
             self._overload.read(

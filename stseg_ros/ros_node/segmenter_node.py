@@ -11,12 +11,11 @@ from typing import Any
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.executors import ExternalShutdownException
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.utilities import try_shutdown
 
-from stseg_ros.errors import ConfigError, EngineError, StsegError
+from stseg_ros.errors import EngineError, StsegError
 from stseg_ros.ros_node.camera_input import CameraInput
 from stseg_ros.ros_node.diagnostics import Heartbeat
 from stseg_ros.ros_node.frame_processor import ReceivedImage
@@ -25,13 +24,13 @@ from stseg_ros.ros_node.mailbox import Mailbox
 from stseg_ros.ros_node.parameter_specs import SPECS
 from stseg_ros.ros_node.parameters import declare_parameters, unknown_parameters
 from stseg_ros.ros_node.reporter import NodeView, Reporter
+from stseg_ros.ros_node.ros_process import RCLError, join_ros, spin
 from stseg_ros.ros_node.session import Session
 from stseg_ros.ros_node.throttle import Throttle
 from stseg_ros.ros_node.transport import remove_dead_shared_memory, use_large_image_transport
 from stseg_ros.ros_node.watches import StampWatch
 from stseg_ros.sources.image_codec import header_stamp_ns
 
-RCLError = rclpy_implementation.RCLError
 _HEARTBEAT_S = 1.0
 _USAGE_ERROR = 2
 
@@ -59,8 +58,9 @@ class SegmenterNode(LifecycleNode):
         self._statistics = FrameStatistics()
         self._stamps = StampWatch()
         self._values = declare_parameters(self)
-        names = [spec.name for spec in SPECS]
-        for line in unknown_parameters(self._parameter_overrides, [*names, 'use_sim_time']):
+        # rclpy declares some by itself, more of them in later versions.
+        overridden = [name for name in self._parameter_overrides if not self.has_parameter(name)]
+        for line in unknown_parameters(overridden, [spec.name for spec in SPECS]):
             self.get_logger().warning(line)
         self.add_on_set_parameters_callback(self._on_set_parameters)
         self._fault = self.create_guard_condition(self._leave_active)
@@ -107,8 +107,8 @@ class SegmenterNode(LifecycleNode):
     ) -> TransitionCallbackReturn:
         """Do a transition's work. rclpy hides what its callbacks raise, so it is reported here."""
         self._state = during
-        if during != 'deactivating':
-            # What made the node deactivate itself is not mended by that.
+        if during not in ('deactivating', 'recovering'):
+            # What made the node deactivate itself, or what failed, is not mended by those.
             self._problem = ''
         try:
             work()
@@ -138,9 +138,10 @@ class SegmenterNode(LifecycleNode):
         success = TransitionCallbackReturn.SUCCESS
         if self.trigger_configure() == success and self.trigger_activate() == success:
             return
+        left = 'activate' if self._state == 'inactive' else 'configure, and then activate'
         self.get_logger().error(
             f'not started. Mend the cause, then: ros2 lifecycle set '
-            f'{self.get_fully_qualified_name()} configure (and activate), or start the node again'
+            f'{self.get_fully_qualified_name()} {left}; or start the node again'
         )
 
     def _configure(self) -> None:
@@ -174,7 +175,11 @@ class SegmenterNode(LifecycleNode):
         self._stop()
         if self._session is not None:
             session, self._session = self._session, None
-            session.close()
+            try:
+                session.close()
+            except StsegError as err:
+                # The device may be lost; all else is freed, and networks can be opened anew.
+                self.get_logger().warning(f'closing the networks failed: {err}')
 
     def _receive(self, received: ReceivedImage) -> None:
         self._statistics.note_received()
@@ -184,17 +189,20 @@ class SegmenterNode(LifecycleNode):
 
     def _on_build(self, share: float, phase: str) -> None:
         """The backend builds its engines, for minutes perhaps; runs in the inference thread."""
-        self._building = f'building the engines for this GPU, {share:.0%} of one: {phase}'
+        self._building = (
+            f'building the engines for this GPU: one is {share:.0%} done, {phase}' if phase else ''
+        )
 
     def _on_crash(self, error: BaseException) -> None:
         """The inference thread has given up; runs in that thread."""
         if not self.context.ok():
             return  # A signal has shut ROS down before the image under way was published.
         again = 'activate tries again, cleanup and configure open the networks anew'
-        if isinstance(error, EngineError):
-            self._problem = (
-                f'masks have stopped, a network failed twice on an image: {error}; {again}'
-            )
+        if isinstance(error, StsegError):
+            stopped = 'masks have stopped'
+            if isinstance(error, EngineError):
+                stopped += ', a network failed twice on an image'
+            self._problem = f'{stopped}: {error}; {again}'
             self.get_logger().error(self._problem)
         else:
             self._problem = (
@@ -259,7 +267,7 @@ def main(args: list[str] | None = None) -> None:
     remove_dead_shared_memory()
     use_large_image_transport()
     try:
-        _join_ros(args)
+        join_ros(args)
         _run()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -274,23 +282,18 @@ def main(args: list[str] | None = None) -> None:
         try_shutdown()
 
 
-def _join_ros(args: list[str] | None) -> None:
-    try:
-        rclpy.init(args=args)
-    except RCLError as err:
-        raise ConfigError(f'ROS cannot start: {" ".join(str(err).split())}') from err
-
-
 def _run() -> None:
     node = SegmenterNode()
     try:
-        rclpy.spin(node)
+        spin(node)
     finally:
         # ros2 launch repeats its signals; the second must not cut the clean-up short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        node.close()
-        node.destroy_node()
+        try:
+            node.close()
+        finally:
+            node.destroy_node()
 
 
 if __name__ == '__main__':

@@ -57,9 +57,13 @@ class Session:
             self.bundle, self.segmenter = self._worker.call(
                 lambda: _open(parameters, on_build, lambda: not node.context.ok())
             )
-            self._outputs = Outputs(node)
         except BaseException:
             self._worker.close()
+            raise
+        try:
+            self._outputs = Outputs(node)
+        except BaseException:
+            self._close_networks()
             raise
         self._processor = FrameProcessor(
             segmenter=self.segmenter,
@@ -106,11 +110,22 @@ class Session:
         self._worker.join()
 
     def close(self) -> None:
-        """Stop, close the networks in their thread, end it, and remove the publishers."""
+        """Stop, close the networks in their thread, end it, and remove the publishers.
+
+        Raises:
+            EngineError: the networks did not close; all else is done.
+        """
         self.stop()
-        self._worker.call(self.segmenter.close)
-        self._worker.close()
-        self._outputs.destroy()
+        try:
+            self._close_networks()
+        finally:
+            self._outputs.destroy()
+
+    def _close_networks(self) -> None:
+        try:
+            self._worker.call(self.segmenter.close)
+        finally:
+            self._worker.close()
 
 
 def _open(

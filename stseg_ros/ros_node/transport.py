@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -71,9 +72,10 @@ def remove_dead_shared_memory(folder: Path = _SHARED_MEMORY) -> list[str]:
         if not _LOCK_OF_SEGMENT.fullmatch(lock.name) or not _is_dead(lock):
             continue
         segment = lock.with_name(lock.name.removesuffix('_el'))
-        segment.unlink(missing_ok=True)
-        lock.unlink(missing_ok=True)
-        removed.append(segment.name)
+        with suppress(OSError):  # What cannot be tidied up must not keep the node from starting.
+            segment.unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
+            removed.append(segment.name)
     return removed
 
 

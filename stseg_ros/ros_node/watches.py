@@ -162,7 +162,7 @@ class ClockWatch:
 
         Args:
             now_ns: the node's time.
-            steady_ns: time of a clock that nobody sets.
+            steady_ns: time of a clock that nobody sets and that counts sleep.
             simulated: whether the node's time comes from /clock.
         """
         before, self._previous = self._previous, (now_ns, steady_ns, simulated)

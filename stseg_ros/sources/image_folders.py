@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,15 +48,26 @@ def open_image_folder(folder: Path) -> ImageFolder:
         folder: KITTI raw: a drive, the date folder or data set above it, a camera folder such as
             `image_02`, or its `data`; KITTI semantic: the folder above `training` or `image_2`;
             BDD100K: the folder above `images/10k`, or that one, for all splits in turn; the folder
-            above `images` and `masks`; otherwise the folder of the images themselves.
+            above `images` and `masks`; otherwise the folder of the images themselves. Where it is
+            looked below, hidden folders and those that cannot be read are passed over.
 
     Returns:
         The images. In plain folders 'frame2.png' comes before 'frame10.png'.
 
     Raises:
-        DataError: there is no such folder, it holds no images in any of these layouts or several
-            drives or data sets, or its calibration is malformed.
+        DataError: there is no such folder, it cannot be read, it holds no images in any of these
+            layouts or several drives or data sets, or its calibration is malformed.
     """
+    try:
+        return _open_image_folder(folder)
+    except OSError as err:
+        raise DataError(
+            f'{err.filename or folder}: cannot be read ({err.strerror}); expected a folder of '
+            'images that this user may read'
+        ) from err
+
+
+def _open_image_folder(folder: Path) -> ImageFolder:
     if not folder.is_dir():
         raise DataError(f'{folder}: no such folder; expected a folder of images')
     if opens := _known_layout(folder):
@@ -137,15 +149,19 @@ def _look_below(folder: Path, depth: int) -> tuple[list[Path], list[Path]]:
     """
     known: list[Path] = []
     plain: list[Path] = []
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if _known_layout(inner):
-            known.append(inner)
-        elif list_images(inner):
-            plain.append(inner)
-        elif depth > 1:
-            deeper_known, deeper_plain = _look_below(inner, depth - 1)
-            known += deeper_known
-            plain += deeper_plain
+    for inner in sorted(path for path in folder.iterdir() if not path.name.startswith('.')):
+        # A home folder or a mounted disk holds folders that are none of the user's.
+        with suppress(OSError):
+            if not inner.is_dir():
+                continue
+            if _known_layout(inner):
+                known.append(inner)
+            elif list_images(inner):
+                plain.append(inner)
+            elif depth > 1:
+                deeper_known, deeper_plain = _look_below(inner, depth - 1)
+                known += deeper_known
+                plain += deeper_plain
     return known, plain
 
 

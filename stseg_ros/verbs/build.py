@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--backend',
         choices=_BACKENDS,
-        help='library to build with (default: the first of these that is installed)',
+        help='library to build with (default: the first of these that is installed, but '
+        'tensorrt_rtx for a --compute-capability on a machine without a GPU)',
     )
     parser.add_argument(
         '--compute-capability',
@@ -101,7 +102,7 @@ def _build(arguments: argparse.Namespace, cache: EngineCache) -> int:
     from stseg_ros.engines.tensorrt_build import network_requests
 
     bundle = ModelBundle.read(find_bundle(arguments.bundle))
-    library = _open_library(arguments.backend)
+    library = _open_library(arguments.backend, arguments.compute_capability)
     if arguments.output is not None:
         make_output_folder(arguments.output)
     print(f'{library.name} {library.version}, bundle {bundle.name}, {arguments.precision}')
@@ -131,19 +132,28 @@ def _build_one(
     return found
 
 
-def _open_library(name: str | None) -> TensorRtLibrary:
-    """Import the library that was named, or the first that is installed."""
-    from stseg_ros.engines.tensorrt_library import LIBRARIES, is_installed, load_library
+def _open_library(name: str | None, capabilities: list[str] | None) -> TensorRtLibrary:
+    """Import the library that was named, or the first that is installed and of use here."""
+    from stseg_ros.engines.nvidia_gpu import find_gpu
+    from stseg_ros.engines.tensorrt_library import (
+        LIBRARIES,
+        TENSORRT_RTX,
+        is_installed,
+        load_library,
+    )
     from stseg_ros.errors import EngineError
 
     if name is not None:
         return load_library(name)
-    installed = next((known for known in LIBRARIES if is_installed(known)), None)
-    if installed is None:
+    installed = [known for known in LIBRARIES if is_installed(known)]
+    if not installed:
         raise EngineError(
             'neither tensorrt nor tensorrt_rtx is installed; --backend NAME says how to get one'
         )
-    return load_library(installed)
+    # The other library builds on the GPU itself only.
+    if TENSORRT_RTX in installed and capabilities and find_gpu() is None:
+        return load_library(TENSORRT_RTX)
+    return load_library(installed[0])
 
 
 def _print_list(cache: EngineCache) -> None:

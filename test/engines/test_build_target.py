@@ -12,8 +12,10 @@ from stseg_ros.engines.nvidia_gpu import NvidiaGpu
 from stseg_ros.engines.tensorrt_library import TensorRtLibrary
 from stseg_ros.errors import EngineError
 
-ORIN = NvidiaGpu(name='Orin', compute_capability='8.7', driver_major=12)
-RTX_4090 = NvidiaGpu(name='RTX 4090', compute_capability='8.9', driver_major=13)
+ORIN = NvidiaGpu(name='Orin', compute_capability='8.7', multiprocessors=16, driver_cuda_major=12)
+RTX_4090 = NvidiaGpu(
+    name='RTX 4090', compute_capability='8.9', multiprocessors=128, driver_cuda_major=13
+)
 
 TENSORRT = TensorRtLibrary(name='tensorrt', version='10.3.0', module=SimpleNamespace())
 KNOWN = {'NONE': 0, 'CURRENT': 1, 'SM120': 2, 'SM75': 3, 'SM89': 4}
@@ -30,9 +32,14 @@ def gpu(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Nvid
     return request.param
 
 
-def facts(library: TensorRtLibrary, capability: str | None) -> tuple[str, str, int]:
+def facts(library: TensorRtLibrary, capability: str | None) -> tuple[str, str, int, int]:
     target = find_target(library, capability)
-    return target.gpu, target.compute_capability, target.driver_major
+    return (
+        target.gpu,
+        target.compute_capability,
+        target.multiprocessors,
+        target.driver_cuda_major,
+    )
 
 
 def test_rtx_lists_what_it_builds_for() -> None:
@@ -42,14 +49,14 @@ def test_rtx_lists_what_it_builds_for() -> None:
 
 @pytest.mark.parametrize('gpu', [None, ORIN], indirect=True)
 def test_rtx_builds_for_any_gpu_of_a_capability(gpu: NvidiaGpu | None) -> None:
-    assert facts(RTX, '12.0') == ('any', '12.0', 0)
+    assert facts(RTX, '12.0') == ('any', '12.0', 0, 0)
 
 
 @pytest.mark.parametrize('gpu', [RTX_4090], indirect=True)
 def test_the_machines_gpu_is_the_default(gpu: NvidiaGpu) -> None:
-    assert facts(RTX, None) == ('any', '8.9', 0)
-    assert facts(TENSORRT, None) == ('RTX 4090', '8.9', 13)
-    assert facts(TENSORRT, '8.9') == ('RTX 4090', '8.9', 13)
+    assert facts(RTX, None) == ('any', '8.9', 0, 0)
+    assert facts(TENSORRT, None) == ('RTX 4090', '8.9', 128, 13)
+    assert facts(TENSORRT, '8.9') == ('RTX 4090', '8.9', 128, 13)
 
 
 @pytest.mark.parametrize('gpu', [None], indirect=True)

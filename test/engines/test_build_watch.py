@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from stseg_ros.engines.build_watch import BuildWatch, PhaseTree, run_watched
+from stseg_ros.engines.tensorrt_library import TensorRtLibrary
 
 PATIENCE_S = 60.0
 
@@ -46,6 +50,51 @@ def test_the_share_never_falls_and_never_passes_one() -> None:
     tree.start('another', None, 10)
     tree.complete('unknown', 3)
     assert tree.share() == 1.0
+
+
+@pytest.fixture
+def _hasty_threads() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-7)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures('_hasty_threads')
+def test_a_library_may_report_from_several_threads() -> None:
+    watch = BuildWatch()
+    module = SimpleNamespace(IProgressMonitor=object)
+    monitor = watch.monitor(TensorRtLibrary(name='tensorrt', version='10.3', module=module))
+    threads, phases, steps = 4, 40, 8
+    started = threading.Barrier(threads)
+    errors: list[BaseException] = []
+
+    def report(number: int) -> None:
+        try:
+            started.wait(PATIENCE_S)
+            for phase in range(phases):
+                name = f'{number}, {phase}'
+                monitor.phase_start(name, 'whole', steps)
+                for step in range(steps):
+                    assert monitor.step_complete(name, step)
+                monitor.phase_finish(name)
+                monitor.step_complete('whole', number * phases + phase)
+        except BaseException as err:  # noqa: BLE001 - raised again below
+            errors.append(err)
+
+    monitor.phase_start('whole', None, threads * phases)
+    workers = [threading.Thread(target=report, args=(number,)) for number in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if errors:
+        raise errors[0]
+    shares = [watch.progress.get_nowait() for _ in range(watch.progress.qsize())]
+    assert None not in shares
+    assert len(shares) == 1 + threads * phases * (1 + steps + 1)
+    assert shares == sorted(shares, key=lambda news: news[0] if news else 0.0)
 
 
 def test_what_a_build_returns_or_raises_reaches_the_caller() -> None:

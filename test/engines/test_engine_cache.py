@@ -31,7 +31,8 @@ KEY = PlanKey(
     version='10.3.0',
     gpu='Orin',
     compute_capability='8.7',
-    driver_major=12,
+    multiprocessors=16,
+    driver_cuda_major=12,
     precision='fp16',
     profiles='image:1x8/2x8/4x8',
     flags='order=rgb',
@@ -265,7 +266,7 @@ def used_at(cache: EngineCache, key: PlanKey, seconds: int) -> None:
 def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
     # Two plans of 1000 bytes fit, with their headers of some 500 bytes; three do not.
     cache = EngineCache(tmp_path, limit_bytes=4000)
-    keys = [replace(KEY, driver_major=number) for number in range(4)]
+    keys = [replace(KEY, driver_cuda_major=number) for number in range(4)]
     plan = b'p' * 1000
     cache.put(keys[0], plan)
     used_at(cache, keys[0], 100)
@@ -279,7 +280,7 @@ def test_the_least_recently_used_goes_first(tmp_path: Path) -> None:
 
 def test_plans_that_were_set_aside_go_before_those_of_use(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path, limit_bytes=4000, warn=lambda _: None)
-    keys = [replace(KEY, driver_major=number) for number in range(3)]
+    keys = [replace(KEY, driver_cuda_major=number) for number in range(3)]
     cache.put(keys[0], b'p' * 1000)
     used_at(cache, keys[0], 100)
     cache.put(keys[1], b'p' * 1000)
@@ -291,7 +292,7 @@ def test_plans_that_were_set_aside_go_before_those_of_use(tmp_path: Path) -> Non
 
 def test_a_plan_beyond_the_limit_is_not_kept(tmp_path: Path, warnings: list[str]) -> None:
     cache = EngineCache(tmp_path, limit_bytes=4000, warn=warnings.append)
-    small = replace(KEY, driver_major=0)
+    small = replace(KEY, driver_cuda_major=0)
     cache.put(small, b'p' * 10)
     assert cache.put(KEY, b'p' * 4001) is None
     assert 'limited to 4000' in warnings[0]
@@ -300,19 +301,72 @@ def test_a_plan_beyond_the_limit_is_not_kept(tmp_path: Path, warnings: list[str]
 
 def test_leftovers_of_a_killed_writer_go(cache: EngineCache) -> None:
     cache.put(KEY, b'plan')
-    left, being_written = cache.root / 'left.part', cache.root / 'now.part'
-    left.write_bytes(b'half a plan')
-    os.utime(left, (0, 0))
-    being_written.write_bytes(b'half a plan')
+    digest = 'ab' * 32
+    left = [
+        cache.root / name for name in (f'{digest}.12.140.part', 'tensorrt-10.3.0-Orin.34.part')
+    ]
+    being_written, foreign = cache.root / f'{digest}.56.78.part', cache.root / 'film.part'
+    for path in (*left, being_written, foreign):
+        path.write_bytes(b'half a plan')
+    for path in (*left, foreign):
+        os.utime(path, (0, 0))
     cache.put(KEY, b'plan')
-    assert not left.exists()
+    assert not any(path.exists() for path in left)
     assert being_written.exists()
+    assert foreign.exists()
+
+
+# What a user may have in a folder that --output names.
+FOREIGN = (
+    'poetry.lock',
+    'film.part',
+    'film.12.part',
+    'my.plan',
+    'race.timing',
+    'tensorrt.timing',
+    'worse.bad',
+    f'{"ab" * 32}.txt',
+    f'{"ab" * 31}.plan',
+    f'{"AB" * 32}.plan',
+    f'x{"ab" * 32}.plan',
+    f'{"ab" * 32}.plan.part',
+)
+
+
+def test_what_is_foreign_stays(tmp_path: Path) -> None:
+    for name in FOREIGN:
+        (tmp_path / name).write_bytes(b'f' * 5000)
+        os.utime(tmp_path / name, (0, 0))
+    cache = EngineCache(tmp_path, limit_bytes=4000)
+    kept = cache.put(KEY, b'plan')
+    assert kept is not None
+    assert [entry.path for entry in cache.entries()] == [kept]
+    with cache.lock(KEY):
+        pass
+    size_bytes = kept.stat().st_size
+    assert cache.clean() == size_bytes
+    assert {path.name for path in tmp_path.iterdir()} == set(FOREIGN)
+    assert all((tmp_path / name).stat().st_size == 5000 for name in FOREIGN)
+
+
+def test_a_plan_that_cannot_be_read_is_told_once(cache: EngineCache, warnings: list[str]) -> None:
+    path = cache.put(KEY, b'plan')
+    assert path is not None
+    path.unlink()
+    path.mkdir()
+    assert cache.get(KEY) is None
+    assert cache.get(KEY) is None
+    (warning,) = warnings
+    assert 'cannot be read (Is a directory)' in warning
+    path.rmdir()
+    cache.put(KEY, b'plan')
+    assert cache.get(KEY) == b'plan'
 
 
 def test_clean_deletes_everything_and_counts(cache: EngineCache) -> None:
     cache.put(KEY, b'plan')
-    cache.put(replace(KEY, driver_major=0), b'bad')
-    cache.set_aside(replace(KEY, driver_major=0), 'test')
+    cache.put(replace(KEY, driver_cuda_major=0), b'bad')
+    cache.set_aside(replace(KEY, driver_cuda_major=0), 'test')
     timing = cache.timing_cache('tensorrt', '10.3', 'NVIDIA RTX/4090 (x)')
     timing.write_bytes(b'times')
     with cache.lock(KEY):
@@ -337,7 +391,7 @@ def test_another_thread_waits_for_the_lock(cache: EngineCache) -> None:
         thread.start()
         assert waiting.wait(PATIENCE_S)
         # Another plan's lock is free.
-        with cache.lock(replace(KEY, driver_major=0), on_wait=pytest.fail):
+        with cache.lock(replace(KEY, driver_cuda_major=0), on_wait=pytest.fail):
             pass
         assert not entered.is_set()
     assert entered.wait(PATIENCE_S)

@@ -187,7 +187,7 @@ def test_other_code_has_another_version(monkeypatch: pytest.MonkeyPatch) -> None
     version = steps_version()
     assert steps_version() == version
     real = inspect.getsource
-    for changed in ('half_graph', 'network_steps'):
+    for changed in ('half_graph', 'network_steps', 'older_parsers'):
         monkeypatch.setattr(
             inspect,
             'getsource',

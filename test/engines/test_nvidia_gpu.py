@@ -42,8 +42,8 @@ class Driver:
 
     def cuDeviceGetAttribute(self, value: Any, attribute: int, device: Any) -> int:  # noqa: N802
         assert device.value == 7
-        # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.
-        value._obj.value = {75: 8, 76: 7}[attribute]
+        # CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, _COMPUTE_CAPABILITY_MAJOR and _MINOR.
+        value._obj.value = {16: 14, 75: 8, 76: 7}[attribute]
         return self.status('cuDeviceGetAttribute')
 
 
@@ -56,7 +56,9 @@ def _asked_anew() -> Iterator[None]:
 
 def test_the_driver_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, 'CDLL', lambda _: Driver(None))
-    assert find_gpu() == NvidiaGpu(name='Orin', compute_capability='8.7', driver_major=12)
+    assert find_gpu() == NvidiaGpu(
+        name='Orin', compute_capability='8.7', multiprocessors=14, driver_cuda_major=12
+    )
 
 
 @pytest.mark.parametrize('failing', CALLS)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import _thread
 import subprocess
 import sys
 import threading
@@ -211,11 +210,44 @@ def test_stop_leaves_nothing_behind(
     assert not find_or_build(library, request_, cache).was_cached
 
 
+def told_of(
+    library: TensorRtLibrary, request: BuildRequest, cache: EngineCache
+) -> list[tuple[float, str]]:
+    told: list[tuple[float, str]] = []
+    find_or_build(library, request, cache, progress=lambda *news: told.append(news))
+    return told
+
+
+def test_the_end_of_a_build_is_told(
+    library: TensorRtLibrary,
+    request_: BuildRequest,
+    cache: EngineCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = told_of(library, request_, cache)
+    assert told[-1] == (1.0, '')
+    assert len(told) > 10
+    assert all(phase for _, phase in told[:-1])
+    assert told_of(library, request_, cache) == []
+
+    def fail(*_: Any) -> bytes:
+        raise EngineError('no memory')
+
+    cache.clean()
+    monkeypatch.setattr(tensorrt_build, 'run_builder', fail)
+    failed: list[tuple[float, str]] = []
+    with pytest.raises(EngineError, match='no memory'):
+        find_or_build(library, request_, cache, progress=lambda *news: failed.append(news))
+    assert failed == [(1.0, '')]
+
+
 def test_ctrl_c_leaves_nothing_behind(
     library: TensorRtLibrary, request_: BuildRequest, cache: EngineCache
 ) -> None:
     def progress(share: float, phase: str) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
+        # As Ctrl-C does, but for the signal itself: once a network has used AMX, its frame does
+        # not fit the stack that pytest sets aside for signals.
+        _thread.interrupt_main()
 
     with pytest.raises(KeyboardInterrupt):
         cached_plan(library, request_, cache, progress=progress)
@@ -374,7 +406,7 @@ class OldLibrary:
     It builds nothing: it notes what is asked of it, for the paths that no library here takes.
     """
 
-    def __init__(self, plan: bytes | None) -> None:
+    def __init__(self, plan: bytes | None, *, shares_profiles: bool = False) -> None:
         self.asked: list[Any] = []
         self.plan = plan
         self.NetworkDefinitionCreationFlag = SimpleNamespace(__members__={'EXPLICIT_BATCH': 0})
@@ -382,6 +414,8 @@ class OldLibrary:
         self.MemoryPoolType = SimpleNamespace(WORKSPACE='WORKSPACE')
         base = type('ILogger', (), {'ERROR': 1, 'INTERNAL_ERROR': 0, 'WARNING': 2})
         self.ILogger = base
+        if shares_profiles:
+            self.PreviewFeature = SimpleNamespace(PROFILE_SHARING_0806='SHARING')
 
     def Builder(self, logger: Any) -> Any:  # noqa: N802
         self.logger = logger
@@ -392,6 +426,7 @@ class OldLibrary:
         )
 
     def OnnxParser(self, *_: Any) -> Any:  # noqa: N802
+        self.logger.log(1, 'an error of the parser that it got over')
         return SimpleNamespace(parse=bool)
 
     def note(self, *words: Any) -> Any:
@@ -408,6 +443,7 @@ class OldLibrary:
             set_memory_pool_limit=lambda *words: self.note('limit', *words),
             clear_flag=lambda flag: self.note('clear', flag),
             set_flag=lambda flag: self.note('set', flag),
+            set_preview_feature=lambda *words: self.note('preview', *words),
             create_timing_cache=lambda content: self.note('times', content),
             set_timing_cache=self.set_times,
             get_timing_cache=lambda: SimpleNamespace(serialize=lambda: b'new times'),
@@ -440,6 +476,18 @@ def test_an_old_library_is_told_to_allow_fp16(tmp_path: Path) -> None:
     library = OldLibrary(b'plan')
     run_old_builder(library, replace(request, precision='fp32'))
     assert ('set', 'FP16') not in library.asked
+
+
+@pytest.mark.parametrize('is_strongly_typed', [False, True])
+def test_an_old_library_is_told_to_share_profiles(tmp_path: Path, is_strongly_typed: bool) -> None:
+    library = OldLibrary(b'plan', shares_profiles=True)
+    if is_strongly_typed:
+        library.NetworkDefinitionCreationFlag = SimpleNamespace(
+            __members__={'STRONGLY_TYPED': 1}, STRONGLY_TYPED=1
+        )
+    run_old_builder(library, BuildRequest(onnx_path=tmp_path / 'n.onnx'))
+    asked = [words for words in library.asked if words[0] == 'preview']
+    assert asked == ([] if is_strongly_typed else [('preview', 'SHARING', True)])
 
 
 @pytest.mark.parametrize(

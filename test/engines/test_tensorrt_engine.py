@@ -12,13 +12,14 @@ from support.fake_cuda import FakeCuda
 from support.fake_tensorrt import PLAN, fake_library
 from support.tiny_bundle import write_redness_network
 
-from stseg_ros.engines import tensorrt_engine
+from stseg_ros.engines import tensorrt_engine, tensorrt_graph
 from stseg_ros.engines.backends import open_pair
 from stseg_ros.engines.cuda_runtime import CudaRuntime
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.nvidia_gpu import NvidiaGpu, find_gpu
 from stseg_ros.engines.tensorrt_build import (
     BuildRequest,
+    BuildStoppedError,
     FoundPlan,
     InputProfile,
     build_plan,
@@ -32,7 +33,9 @@ from stseg_ros.errors import EngineError
 from stseg_ros.records import ChannelOrder
 
 OPTIONS = EngineOptions(max_batch=4, usual_batch=2)
-GPU = NvidiaGpu(name='NVIDIA Model T', compute_capability='8.9', driver_major=13)
+GPU = NvidiaGpu(
+    name='NVIDIA Model T', compute_capability='8.9', multiprocessors=8, driver_cuda_major=13
+)
 without_gpu = pytest.mark.skipif(find_gpu() is not None, reason='this machine has a GPU')
 with_rtx = pytest.mark.skipif(
     not is_installed('tensorrt_rtx'), reason='TensorRT-RTX is not installed'
@@ -166,12 +169,13 @@ def test_a_failure_closes_the_engine(cache: FakeCache, fake: FakeCuda) -> None:
 def test_a_constructor_that_fails_leaves_nothing(cache: FakeCache, fake: FakeCuda) -> None:
     TensorRtEngine(Path('network.onnx'), OPTIONS).close()
     gc.collect()
-    cache.plans.append(found(PLAN, was_cached=True))
+    cache.plans.append(found(PLAN, was_cached=False))
     fake.fail_at = len(fake.calls) + fake.calls.index('cudaStreamSynchronize')
     with pytest.raises(EngineError, match='cudaStreamSynchronize failed'):
         TensorRtEngine(Path('network.onnx'), OPTIONS)
     gc.collect()
     assert not fake.live
+    assert cache.set_aside_reasons == []
 
 
 def test_a_kept_plan_that_does_not_load_is_built_again(cache: FakeCache) -> None:
@@ -187,19 +191,84 @@ def test_a_new_plan_that_does_not_load_is_an_error(cache: FakeCache) -> None:
     assert cache.set_aside_reasons == []
 
 
-def test_a_graph_runs_by_names(
-    cache: FakeCache, fake: FakeCuda, monkeypatch: pytest.MonkeyPatch
+def calls_of_opening(fake: FakeCuda) -> list[str]:
+    """Open an engine and close it; return the names of the calls, and begin to count anew."""
+    TensorRtEngine(Path('network.onnx'), OPTIONS).close()
+    gc.collect()
+    calls = fake.calls.copy()
+    fake.calls.clear()
+    return calls
+
+
+def test_a_kept_plan_that_does_not_run_is_built_again(cache: FakeCache, fake: FakeCuda) -> None:
+    fake.fail_at = calls_of_opening(fake).index('execute_async_v3')
+    cache.plans[:] = [found(PLAN, was_cached=True), found(PLAN, was_cached=False)]
+    engine = TensorRtEngine(Path('network.onnx'), OPTIONS)
+    assert cache.set_aside_reasons == ['the first run failed: tensorrt failed: no reason given']
+    assert engine.infer(random_batch(2)).shape == (2, 8, 16)
+    engine.close()
+    gc.collect()
+    assert not fake.live
+
+
+def test_it_is_built_again_once(cache: FakeCache, fake: FakeCuda) -> None:
+    fake.fail_at = calls_of_opening(fake).index('execute_async_v3')
+    # As after a plan that wrote where it may not.
+    fake.is_sticky = True
+    cache.plans[:] = [found(PLAN, was_cached=True), found(PLAN, was_cached=False)]
+    with pytest.raises(EngineError, match='cudaSetDevice failed'):
+        TensorRtEngine(Path('network.onnx'), OPTIONS)
+    assert len(cache.set_aside_reasons) == 1
+    assert cache.plans == []
+
+
+def test_too_little_memory_leaves_a_kept_plan_where_it_is(
+    cache: FakeCache, fake: FakeCuda
 ) -> None:
+    fake.fail_at = calls_of_opening(fake).index('cudaMalloc')
+    cache.plans[:] = [found(PLAN, was_cached=True)]
+    with pytest.raises(EngineError, match='cudaMalloc failed'):
+        TensorRtEngine(Path('network.onnx'), OPTIONS)
+    assert cache.set_aside_reasons == []
+
+
+@pytest.fixture
+def graphs(cache: FakeCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the same fakes under graphs."""
     for name in ('open_nvidia', 'open_session'):
-        monkeypatch.setattr(
-            f'stseg_ros.engines.tensorrt_graph.{name}', getattr(tensorrt_engine, name)
-        )
+        monkeypatch.setattr(tensorrt_graph, name, getattr(tensorrt_engine, name))
+
+
+def test_a_graph_runs_by_names(graphs: None) -> None:
     runner = TensorRtGraph(b'a model', EngineOptions(precision='float32'))
     assert runner.device == 'NVIDIA Model T (fp32, CUDA graph)'
     assert runner.run({'image': random_batch(4)})['logits'].shape == (4, 8, 16)
     runner.close()
     with pytest.raises(EngineError, match='closed'):
         runner.run({'image': random_batch(4)})
+
+
+@pytest.mark.parametrize('kind', [EngineError, BuildStoppedError])
+def test_messages_do_not_name_the_temporary_file(
+    graphs: None, monkeypatch: pytest.MonkeyPatch, kind: type[EngineError]
+) -> None:
+    def refuse(_: Any, __: Any, request: BuildRequest, ___: Any) -> None:
+        assert request.onnx_path.read_bytes() == b'a model'
+        raise kind(f'cannot build {request.onnx_path}: no reason given')
+
+    monkeypatch.setattr(tensorrt_graph, 'open_session', refuse)
+    with pytest.raises(kind, match=r'^cannot build the graph of a frame: no reason given$'):
+        TensorRtGraph(b'a model', EngineOptions())
+
+
+def test_no_place_for_the_temporary_file_is_said(
+    graphs: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path / 'missing'))
+    with pytest.raises(EngineError, match=r'No such file or directory.*set TMPDIR') as refused:
+        TensorRtGraph(b'a model', EngineOptions())
+    assert '\n' not in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
 
 
 @without_gpu

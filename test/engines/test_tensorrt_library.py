@@ -54,6 +54,21 @@ def test_later_ones_are_taken(monkeypatch: pytest.MonkeyPatch, version: str) -> 
     assert not library.has_progress_monitor
 
 
+@pytest.mark.parametrize(
+    ('name', 'version', 'is_older'),
+    [
+        ('tensorrt', '8.6.0', True),
+        ('tensorrt', '9.3.0.post12.dev1', True),
+        ('tensorrt', '10.0.1', False),
+        ('tensorrt', '11.4.1.2', False),
+        ('tensorrt_rtx', '1.7.1.116', False),
+    ],
+)
+def test_parsers_of_opset_17(name: str, version: str, is_older: bool) -> None:
+    library = TensorRtLibrary(name=name, version=version, module=None)
+    assert library.has_older_parser is is_older
+
+
 def test_an_incomplete_installation_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, 'tensorrt')
     with pytest.raises(EngineError, match='tensorrt is installed but does not load') as caught:
@@ -69,6 +84,10 @@ def test_the_reason_is_the_first_error_in_one_line() -> None:
     logger.errors.extend(['out of\nmemory', 'and so it failed'])
     assert logger.reason() == 'out of memory'
     assert len(one_line('word ' * 1000)) < 400
+    logger.clear()
+    assert logger.reason() == 'no reason given'
+    logger.warnings.append('new')
+    assert logger.reason() == 'new'
 
 
 def test_a_real_library_logs_what_is_wrong() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,6 +17,13 @@ from stseg_ros.engines.tensorrt_session import PlanSession
 from stseg_ros.errors import EngineError
 
 SHAPE = (2, 8, 16, 3)
+FREEING = {
+    'stream': 'cudaStreamDestroy',
+    'device': 'cudaFree',
+    'pinned': 'cudaFreeHost',
+    'graph': 'cudaGraphDestroy',
+    'executable': 'cudaGraphExecDestroy',
+}
 
 
 def open_session(fake: FakeCuda, plan: bytes = PLAN) -> PlanSession:
@@ -131,7 +139,11 @@ def test_everything_is_freed_in_reverse_order() -> None:
         'executable',
     ]
     fake.calls.clear()
+    fake.freed.clear()
     session.close()
+    gc.collect()
+    # A recording may not outlive the context that it was made from.
+    assert fake.freed[:3] == ['executable', 'graph', 'context']
     assert fake.calls == [
         'cudaGraphExecDestroy',
         'cudaGraphDestroy',
@@ -143,12 +155,23 @@ def test_everything_is_freed_in_reverse_order() -> None:
     session.close()
 
 
-def test_a_failure_of_any_call_is_one_error_and_leaks_nothing() -> None:
+def test_all_recordings_are_freed_before_any_context() -> None:
+    fake = FakeCuda()
+    whole_life(fake)
+    gc.collect()
+    # The first context was there for the description alone.
+    assert fake.freed[:7] == ['context', *['executable', 'graph'] * 2, 'context', 'context']
+
+
+@pytest.mark.parametrize('thrown', [None, RuntimeError, TypeError])
+def test_a_failure_of_any_call_is_one_error_and_leaks_nothing(
+    thrown: type[Exception] | None,
+) -> None:
     counted = FakeCuda()
     whole_life(counted)
     assert not counted.live
     for fail_at, name in enumerate(counted.calls):
-        fake = FakeCuda(fail_at)
+        fake = FakeCuda(fail_at, thrown=thrown)
         failed = None
         try:
             session = whole_life(fake)
@@ -161,6 +184,50 @@ def test_a_failure_of_any_call_is_one_error_and_leaks_nothing() -> None:
         assert not fake.recording
         recording = failed is None and session.no_graph != ''
         assert failed is not None or recording, (fail_at, name)
+        assert '\n' not in (failed or session.no_graph)
+
+
+def test_after_an_error_that_stays_everything_is_still_given_back_once() -> None:
+    counted = FakeCuda()
+    whole_life(counted)
+    for fail_at, name in enumerate(counted.calls):
+        fake = FakeCuda(fail_at, is_sticky=True)
+        with pytest.raises(EngineError) as failed:
+            whole_life(fake)
+        # Told is what failed first, not what failed because of it. Recordings may fail untold, and
+        # of several things that cannot be freed the last one is told.
+        before = Counter(counted.calls[:fail_at])
+        recording = before['cudaStreamBeginCapture'] > before['cudaGraphInstantiateWithFlags']
+        freeing = fail_at >= counted.calls.index('cudaGraphExecDestroy')
+        if name.startswith('cuda') and not (recording or freeing or 'BeginCapture' in name):
+            assert f'{name} failed: cudaErrorIllegalAddress' in str(failed.value), fail_at
+        del failed
+        gc.collect()
+        # CUDA frees nothing any more, so that all it held is there still.
+        held = Counter(FREEING[kind] for kind, _ in fake.live)
+        asked = Counter(call for call in fake.calls[fail_at:] if call in FREEING.values())
+        assert asked == held, (fail_at, name)
+        assert not fake.recording
+
+
+@pytest.mark.parametrize(
+    ('call', 'kind', 'message'),
+    [
+        ('Runtime', EngineError, r'tensorrt 10\.13\.0 does not start: .*nullptr'),
+        ('deserialize_cuda_engine', PlanRejectedError, 'does not load the plan: thrown'),
+        ('create_execution_context', EngineError, 'cannot make a context: thrown'),
+        ('set_input_shape', EngineError, 'cannot describe the plan: thrown'),
+    ],
+)
+def test_what_the_bindings_raise_is_told_apart(
+    call: str, kind: type[EngineError], message: str
+) -> None:
+    counted = FakeCuda()
+    open_session(counted)
+    fake = FakeCuda(counted.calls.index(call), thrown=RuntimeError)
+    with pytest.raises(EngineError, match=message) as failed:
+        open_session(fake)
+    assert type(failed.value) is kind
 
 
 def test_after_a_failure_the_session_says_what_it_was() -> None:

@@ -61,6 +61,23 @@ def test_the_launch_file_waits_for_a_line_that_the_node_logs() -> None:
     assert f"f'{line[1].rstrip('/')}{{self._input.topic}}'" in node
 
 
+def test_the_launch_files_arguments_are_the_nodes_parameters() -> None:
+    parameters = pytest.importorskip('stseg_ros.ros_node.parameters', reason='needs rclpy')
+    tables = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(LAUNCH_FILE.read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Dict)
+    }
+    defaults = dataclasses.asdict(parameters.NodeParameters())
+    # An argument arrives as text, and only flags are turned into something else.
+    assert {type(defaults[name]) for name in tables['TEXTS']} == {str}
+    # Whether time comes from /clock is a parameter of every node.
+    assert {type(defaults.get(name, False)) for name in tables['FLAGS']} == {bool}
+    assert {'bundle', 'backend', 'precision'} <= tables['TEXTS'].keys()
+
+
 @pytest.fixture
 def prefix(tmp_path: Path) -> Path:
     """Lay out what `colcon build` installs."""
@@ -150,6 +167,7 @@ def test_arguments_reach_the_node(
         'image:=/camera/image_raw',
         f'bundle:={tiny_bundle}',
         'backend:=onnxruntime',
+        'precision:=float32',
         'transport:=compressed',
     )
     try:

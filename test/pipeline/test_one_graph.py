@@ -17,7 +17,7 @@ from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.graph_runner import FrameGraphSpec
 from stseg_ros.engines.onnxruntime_graph import OnnxRuntimeGraph
-from stseg_ros.errors import ConfigError, FrameError
+from stseg_ros.errors import ConfigError, EngineError, FrameError
 from stseg_ros.frame_graph.opener import graph_opener
 from stseg_ros.pipeline.latency_budget import budget_steps
 from stseg_ros.pipeline.one_graph import OneGraphSegmenter
@@ -28,6 +28,9 @@ SETTINGS = SegmenterSettings(regions=3, fusion='add')
 # Cells 6, 1 and 4 are the least confident ones.
 SCORES = np.array([0.9, 0.2, 0.8, 0.7, 0.3, 0.6, 0.1, 0.5], np.float32)
 RANKED = np.array([6, 1, 4, 7, 5, 3, 2, 0], np.int32)
+
+# Graphs of these sizes cannot be closed.
+BROKEN_HW = ((50, 50), (52, 52))
 
 
 class FakeRunner:
@@ -53,6 +56,8 @@ class FakeRunner:
 
     def close(self) -> None:
         self.closed += 1
+        if self.spec.camera_hw in BROKEN_HW:
+            raise EngineError(f'cannot free {self.spec.camera_hw}')
 
 
 class FakeOpener:
@@ -243,6 +248,17 @@ def test_closing_closes_every_graph(segmenter: OneGraphSegmenter, opener: FakeOp
     segmenter.close()
     segmenter.close()
     assert [runner.closed for runner in opener.opened] == [1, 1]
+
+
+def test_a_graph_that_cannot_be_closed_does_not_keep_the_others_open(
+    segmenter: OneGraphSegmenter, opener: FakeOpener
+) -> None:
+    for size_hw in (BROKEN_HW[0], (51, 51), BROKEN_HW[1], (53, 53)):
+        segmenter.segment(frame(size_hw))
+    with pytest.raises(EngineError, match='cannot free'):
+        segmenter.close()
+    segmenter.close()
+    assert [runner.closed for runner in opener.opened] == [1] * 5
 
 
 def test_settings_are_checked_against_the_bundle(segmenter: OneGraphSegmenter) -> None:

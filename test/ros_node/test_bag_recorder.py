@@ -16,7 +16,8 @@ pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its
 
 from support.ros_segmenter import PATIENCE_S, free_domain_id
 
-from stseg_ros.ros_node import bag_player
+from stseg_ros.ros_node import bag_player, bag_recorder
+from stseg_ros.ros_node.bag_node import plain_node
 from stseg_ros.sources.bag_messages import IMAGE, make_header, make_image
 from stseg_ros.sources.bag_reader import BagReader
 from stseg_ros.sources.bag_writer import BagWriter
@@ -123,6 +124,40 @@ def test_the_time_ends_it_and_one_silent_topic_does_not_matter(
     assert said == f'{tmp_path}/again: 5 messages on /rear/image, 0 messages on /nothing\n'
     expected = contents(drive)['/rear/image']
     assert contents(tmp_path / 'again') == {'/rear/image': expected}
+
+
+class StopAfter:
+    """A request to stop that comes when it has been asked for so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def test_silence_is_explained_once_while_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bag_recorder, '_SILENCE_S', 0.0)
+    monkeypatch.setattr(bag_recorder, '_SETTLE_S', 0.0)
+    with plain_node('recorder') as node:
+        writer = BagWriter(tmp_path / 'bag')
+        recording = bag_recorder._Recording(node, writer, ('/mask', '/depth'), lambda: None)
+        recording.spin(StopAfter(5), None)
+        told = capsys.readouterr().err
+        assert told.startswith('nobody publishes /mask, /depth yet; topics there are: ')
+        assert told.count('\n') == 1
+
+        # One of them is published, but nothing is sent.
+        recording._awaited.remove('/mask')
+        recording.spin(StopAfter(5), None)
+        told = capsys.readouterr().err
+        assert told.startswith('no message came on /mask, /depth yet; /mask has a publisher')
+
+        recording.spin(StopAfter(0), None)
+        assert capsys.readouterr().err == ''
 
 
 def test_silence_is_explained_and_leaves_no_bag(

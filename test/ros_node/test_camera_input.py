@@ -19,6 +19,7 @@ from std_msgs.msg import String
 from support.ros_segmenter import PATIENCE_S, free_domain_id
 
 from stseg_ros.errors import ConfigError
+from stseg_ros.ros_node import camera_input
 from stseg_ros.ros_node.camera_input import CameraInput, SequenceWatch
 from stseg_ros.ros_node.frame_processor import ReceivedImage
 
@@ -98,13 +99,26 @@ def test_messages_are_handed_on_with_their_time(make_node: MakeNode) -> None:
     assert before_ns < received[0].received_ns < time.perf_counter_ns()
 
 
+def test_rclpy_of_humble_hands_on_the_message_alone(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There the class is without the types of callbacks, and each is called with the message.
+    monkeypatch.setattr(camera_input, 'Subscription', SimpleNamespace())
+    camera, received = listen(make_node('segmenter'))
+    message = Image(encoding='rgb8')
+    camera._subscription.callback(message)
+    assert [it.message for it in received] == [message]
+    # Nobody has told its number, so what the middleware reports counts.
+    assert not camera._numbered
+
+
 def test_losses_are_handed_on_and_explained(make_node: MakeNode) -> None:
     lost: list[int] = []
     camera = CameraInput(make_node('segmenter'), 'raw', lambda _: None, lost.append)
     camera._on_lost(SimpleNamespace(total_count=5, total_count_change=3))
     assert lost == [3]
-    said = 'images of /cam/image did not reach this node: give the'
-    assert camera.explain_loss().startswith(said)
+    said = 'images of /cam/image did not reach this node: it was too busy to take them, or the '
+    assert camera.explain_loss().startswith(f'{said}transport lost them: give the process')
     assert 'config/fastdds.xml' in camera.explain_loss()
 
 
@@ -114,6 +128,8 @@ def test_missing_numbers_are_losses() -> None:
     # Another publisher, or one that was started again, counts for itself.
     assert [watch.note(b'b', number) for number in (1, 2, 5)] == [0, 0, 2]
     assert watch.note(b'a', 16) == 0
+    # Number 6 is late and not lost, and 8 follows on 7.
+    assert [watch.note(b'c', number) for number in (5, 7, 6, 8)] == [0, 1, 0, 0]
     for number in range(100):
         watch.note(str(number).encode(), 1)
     assert len(watch._latest) <= 16

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -92,6 +94,18 @@ def test_values_while_segmenting() -> None:
     assert (pairs['frames_received'], pairs['masks_published']) == ('12', '10')
     assert pairs['frames_dropped'] == '2'
     assert (pairs['mask_subscribers'], pairs['frame_timing_subscribers']) == ('1', '3')
+
+
+def documented_keys(table: str) -> list[str]:
+    """Return the keys in the first column of a table of the README."""
+    readme = (Path(__file__).parents[2] / 'README.md').read_text()
+    rows = readme.split(f'| {table} | meaning |\n| --- | --- |\n')[1].split('\n\n')[0]
+    return [key for row in rows.splitlines() for key in re.findall('`(.+?)`', row.split('|')[1])]
+
+
+def test_the_readme_tells_every_key() -> None:
+    told = documented_keys('key on `/diagnostics`')
+    assert sorted(told) == sorted(key for key, _ in summary_pairs(ACTIVE, GOOD))
 
 
 def test_findings_have_stable_keys() -> None:

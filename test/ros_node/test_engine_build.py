@@ -13,7 +13,7 @@ from support.ros_segmenter import free_domain_id, plain_image, running_script
 
 pytestmark = pytest.mark.ros
 
-TOLD = 'building the engines for this GPU, 40% of one: trying tactics'
+TOLD = 'building the engines for this GPU: one is 40% done, trying tactics'
 
 
 def test_the_build_is_told_until_it_ends(tmp_path: Path, tiny_bundle: Path) -> None:

@@ -14,7 +14,7 @@ from support.image_messages import image
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 from stseg_ros.config import SegmenterSettings
-from stseg_ros.errors import EngineError
+from stseg_ros.errors import BundleError, EngineError
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 from stseg_ros.ros_node.frame_processor import FrameProcessor, ReceivedImage
 from stseg_ros.ros_node.frame_statistics import FrameStatistics
@@ -28,6 +28,7 @@ class FakeOutputs:
 
     def __init__(self) -> None:
         self.published: list[tuple[Any, ...]] = []
+        self.broken = ''
 
     def encode_mask(self, header: Any, mask_hw: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(header=header, mask_hw=mask_hw)
@@ -36,9 +37,13 @@ class FakeOutputs:
         self.published.append(('mask', message.header))
 
     def publish_timing(self, header: Any, pairs: list[tuple[str, str]], hardware_id: str) -> None:
+        if self.broken == 'timing':
+            raise ZeroDivisionError('a bug')
         self.published.append(('timing', header, dict(pairs), hardware_id))
 
     def publish_wanted(self, header: Any, *what: Any) -> None:
+        if self.broken == 'wanted':
+            raise ZeroDivisionError('a bug')
         self.published.append(('wanted', header, what[-1]))
 
 
@@ -197,6 +202,66 @@ def test_an_unforeseen_error_costs_the_frame_and_a_second_one_ends_it(rig: Rig) 
     rig.processor.prepare()
     rig.segmenter.errors = [ZeroDivisionError('a bug')]
     rig.process(good_message())
+
+
+def test_an_unusable_image_between_two_errors_keeps_them_apart(rig: Rig) -> None:
+    bad = good_message()
+    bad.encoding = 'nonsense'
+    rig.segmenter.errors = [ZeroDivisionError('a bug'), ZeroDivisionError('again')]
+    for message in (good_message(), bad, good_message()):
+        rig.process(message)
+    assert rig.segmenter.errors == []
+    assert rig.statistics.read_window().totals.frames_failed == 2
+
+
+def test_a_graph_that_cannot_be_made_ends_it_at_once(rig: Rig) -> None:
+    rig.segmenter.errors = [BundleError('no graph')]
+    with pytest.raises(BundleError, match='no graph'):
+        rig.process(good_message())
+    window = rig.statistics.read_window()
+    assert (window.totals.frames_retried, window.totals.frames_failed) == (0, 1)
+    assert window.failure == 'no graph'
+
+
+@pytest.mark.parametrize(
+    ('broken', 'published'), [('timing', ['mask']), ('wanted', ['mask', 'timing'])]
+)
+def test_what_fails_after_the_mask_costs_nothing_else(
+    rig: Rig, broken: str, published: list[str]
+) -> None:
+    rig.outputs.broken = broken
+    for _ in range(3):
+        rig.process(good_message())
+    assert [entry[0] for entry in rig.outputs.published] == 3 * published
+    window = rig.statistics.read_window()
+    assert (window.totals.masks_published, window.totals.frames_failed) == (3, 0)
+    assert window.failure == ''
+    ((level, text),) = rig.logger.lines
+    assert level == 'error'
+    assert text.startswith(
+        'overlay, confidence or timing not published: ZeroDivisionError: a bug\nTraceback'
+    )
+
+
+def test_publishing_after_the_mask_fails_while_ros_shuts_down(rig: Rig) -> None:
+    rig.outputs.broken, rig.shut_down = 'wanted', True
+    with pytest.raises(ZeroDivisionError):
+        rig.process(good_message())
+    assert rig.logger.lines == []
+    assert rig.statistics.read_window().totals.frames_failed == 0
+
+
+def test_a_frame_that_cannot_be_learned_from_is_published_and_counted(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError('a bug')
+
+    monkeypatch.setattr(rig.processor._segmenter, 'learn', fail)
+    rig.process(good_message())
+    totals = rig.statistics.read_window().totals
+    assert (totals.masks_published, totals.frames_failed) == (1, 0)
+    assert rig.outputs.published[0][0] == 'mask'
 
 
 def test_an_error_while_ros_shuts_down_is_not_reported(rig: Rig) -> None:

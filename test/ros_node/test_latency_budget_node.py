@@ -82,7 +82,7 @@ def test_as_many_regions_as_fit(client: Client) -> None:
     # With five regions the network alone takes 100 ms.
     set_budget(client, 5 * REGION_S * 1000)
     given = [int(timing_of_next(client)['regions_given']) for _ in range(15)]
-    assert max(given[1:]) < 5
+    assert 1 <= max(given[1:]) < 5
     set_budget(client, LONG_MS)
     # All regions come back, once the latest frames are judged by the new budget.
     client.wait_until(lambda: timing_of_next(client)['regions_given'] == '6', 'all regions')

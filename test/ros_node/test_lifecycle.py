@@ -12,6 +12,9 @@ import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
+import rclpy
+import rclpy.node  # Brings its type_description_service along, where there is one.
+from lifecycle_msgs.msg import Transition
 from support.ros_segmenter import Client, SegmenterProcess, free_domain_id, rgb_image
 from support.ros_segmenter import running_segmenter as running
 from support.tiny_bundle import write_tiny_bundle
@@ -53,6 +56,24 @@ def test_all_transitions_by_service(tmp_path: Path, tiny_bundle: Path) -> None:
         wait_for_summary(client, 'finalized')
 
 
+def test_a_transition_by_number_that_is_not_possible_is_refused(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    domain_id = free_domain_id(3)
+    with running(tmp_path, domain_id, bundle=tiny_bundle, autostart=False) as (process, client):
+        answer = client.ask_for_transition(Transition.TRANSITION_ACTIVATE)
+        # Before Kilted rclpy raises, and does not answer: the node must live all the same.
+        client.wait_until(
+            lambda: answer.done() or 'request was refused' in process.log.read_text(), 'an end'
+        )
+        assert not (answer.done() and answer.result().success)
+        assert client.state() == 'unconfigured'
+        answer = client.ask_for_transition(Transition.TRANSITION_CONFIGURE)
+        client.wait_until(answer.done, 'the answer')
+        assert answer.result().success
+        assert client.state() == 'inactive'
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)
 def test_signals_end_the_active_node_cleanly(
     tmp_path: Path, tiny_bundle: Path, number: signal.Signals
@@ -67,7 +88,7 @@ def test_signals_end_the_active_node_cleanly(
 def test_a_wrong_bundle_is_told_and_can_be_mended(tmp_path: Path) -> None:
     missing = tmp_path / 'later'
     with running(tmp_path, free_domain_id(5), bundle=missing) as (process, client):
-        process.wait_for_log('not started. Mend the cause')
+        process.wait_for_log('lifecycle set /segmenter configure, and then activate; or start')
         assert f'{missing}: is not a bundle' in process.log.read_text()
         assert client.state() == 'unconfigured'
         client.wait_for_status(
@@ -113,10 +134,16 @@ def test_what_is_amiss_is_warned_of(tmp_path: Path, tiny_bundle: Path) -> None:
         bundle=tiny_bundle,
         regoins=3,
         no_image_warning_s=0.5,
+        # rclpy declares these two, the second one from Jazzy on.
+        use_sim_time=False,
+        start_type_description_service=True,
     )
     try:
         process.wait_for_log('parameter regoins is set but does not exist; did you mean regions?')
         process.wait_for_log('nobody publishes /image; no image topic is published at all')
+        assert process.log.read_text().count('is set but does not exist') == 1 + (
+            not hasattr(rclpy, 'type_description_service')
+        )
         assert process.stop(signal.SIGINT) == 0
     finally:
         process.end()

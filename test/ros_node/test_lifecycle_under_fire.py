@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -136,11 +137,22 @@ def left_of(segments: set[str]) -> list[str]:
     return [path.name for name in segments for path in Path('/dev/shm').glob(f'{name}*')]
 
 
+def running_with(marker: str) -> set[int]:
+    """Find the processes whose environment holds a text: children inherit it from their parent."""
+    found = set()
+    for folder in Path('/proc').glob('[0-9]*'):
+        with suppress(OSError):  # It has ended meanwhile, or is another user's.
+            if marker.encode() in (folder / 'environ').read_bytes():
+                found.add(int(folder.name))
+    return found
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)
 def test_a_signal_during_inference_leaves_nothing_behind(
     tmp_path: Path, tiny_bundle: Path, number: signal.Signals
 ) -> None:
-    environment = {'SCRIPTED_GATE': str(tmp_path / 'gate'), 'SCRIPTED_COARSE_S': str(COARSE_S)}
+    gate = str(tmp_path / 'gate')
+    environment = {'SCRIPTED_GATE': gate, 'SCRIPTED_COARSE_S': str(COARSE_S)}
     process = SegmenterProcess(
         tmp_path / 'log',
         free_domain_id(23),
@@ -154,6 +166,7 @@ def test_a_signal_during_inference_leaves_nothing_behind(
         client.meet()
         created = segments_of(process)
         assert created
+        assert process.process.pid in running_with(gate)
         client.publish(plain_image(WAIT))
         client.wait_until((tmp_path / 'gate.reached').exists, 'the image at the gate')
         process.process.send_signal(number)
@@ -164,7 +177,8 @@ def test_a_signal_during_inference_leaves_nothing_behind(
         client.close()
         process.end()
     assert left_of(created) == []
-    assert not Path(f'/proc/{process.process.pid}').exists()
+    # Neither the node, which waits for its threads, nor anything that it has started.
+    assert running_with(gate) == set()
 
 
 def test_after_a_kill_a_new_node_works_at_once_and_tidies_up(

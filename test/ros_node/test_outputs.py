@@ -12,6 +12,7 @@ pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its
 
 from std_msgs.msg import Header
 
+from stseg_ros.errors import ConfigError
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 from stseg_ros.ros_node.outputs import ImageBuffer, Outputs
 
@@ -33,14 +34,21 @@ class FakePublisher:
 class FakeNode:
     """Makes publishers that reach nobody."""
 
-    def __init__(self) -> None:
+    def __init__(self, refused: str = '') -> None:
         self.publishers: dict[str, FakePublisher] = {}
+        self.destroyed: list[FakePublisher] = []
+        self.refused = refused
 
     def get_fully_qualified_name(self) -> str:
         return '/front/segmenter'
 
     def create_publisher(self, _: type, topic: str, *__: Any, **___: Any) -> FakePublisher:
+        if topic == self.refused:
+            raise RuntimeError('an unfit QoS')
         return self.publishers.setdefault(topic, FakePublisher())
+
+    def destroy_publisher(self, publisher: FakePublisher) -> None:
+        self.destroyed.append(publisher)
 
 
 class Unwanted(SegmentationResult):
@@ -67,6 +75,20 @@ def result(kind: type[SegmentationResult] = SegmentationResult) -> SegmentationR
 
 
 FRAME = Frame(image_hwc=np.zeros((4, 6, 3), np.uint8))
+
+
+def test_all_publishers_are_removed() -> None:
+    node = FakeNode()
+    Outputs(node).destroy()
+    assert node.destroyed == list(node.publishers.values())
+    assert len(node.destroyed) == 4
+
+
+def test_what_was_made_before_a_wrong_override_is_removed() -> None:
+    node = FakeNode(refused='confidence')
+    with pytest.raises(ConfigError, match=r'^confidence: an unfit QoS; look at its qos_overrides'):
+        Outputs(node)
+    assert node.destroyed == [node.publishers['mask'], node.publishers['frame_timing']]
 
 
 def test_nothing_is_made_that_nobody_wants() -> None:

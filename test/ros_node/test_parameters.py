@@ -42,6 +42,11 @@ def test_the_defaults_leave_the_choice_to_the_bundle() -> None:
     assert NodeParameters().pipeline_config() == PipelineConfig()
 
 
+def test_silence_is_told_within_five_seconds() -> None:
+    # The node looks once a second, and is late by another one on a busy machine.
+    assert NodeParameters().no_image_warning_s + 2 <= 5
+
+
 def test_values_reach_the_pipeline() -> None:
     values = NodeParameters(
         regions=0, threshold=0.25, refine_below=0.5, fusion='max', threads=3, backend='openvino'
@@ -63,6 +68,10 @@ def test_values_reach_the_pipeline() -> None:
         ({'regions': -2}, 'regions'),
         ({'latency_budget_ms': -1.0}, 'latency_budget_ms'),
         ({'latency_budget_ms': float('nan')}, 'latency_budget_ms'),
+        (
+            {'latency_budget_ms': 40.0, 'execution': 'one_graph'},
+            'latency_budget_ms is 40 and execution is one_graph, .* a latency_budget_ms of 0',
+        ),
     ],
     ids=str,
 )
@@ -77,6 +86,12 @@ def test_changes_of_other_parameters_are_passed_over() -> None:
         SimpleNamespace(name='use_sim_time', value=True),
     ]
     assert NodeParameters().changed(changes) == NodeParameters(regions=2)
+
+
+def test_a_running_node_of_one_graph_takes_no_budget() -> None:
+    values = NodeParameters(execution='one_graph')
+    with pytest.raises(ConfigError, match='latency_budget_ms'):
+        values.changed([SimpleNamespace(name='latency_budget_ms', value=40.0)])
 
 
 def test_unknown_names_are_found_and_corrected() -> None:

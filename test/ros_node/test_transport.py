@@ -102,5 +102,21 @@ def test_memory_of_other_users_stays(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert lock.exists()
 
 
+def test_what_cannot_be_removed_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ('fastdds_0123456789abcdef', 'fastdds_1123456789abcdef'):
+        killed_process(tmp_path, name)
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.name == 'fastdds_0123456789abcdef':
+            raise PermissionError(1, 'Operation not permitted', str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, 'unlink', refuse)
+    assert remove_dead_shared_memory(tmp_path) == ['fastdds_1123456789abcdef']
+
+
 def test_a_machine_without_shared_memory(tmp_path: Path) -> None:
     assert remove_dead_shared_memory(tmp_path / 'missing') == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,38 @@ def test_nothing_to_find(tmp_path: Path) -> None:
         open_image_folder(tmp_path / 'missing')
     with pytest.raises(DataError, match='no such folder'):
         open_image_folder(tmp_path / 'train' / 'a.txt')
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    """Refuse to list folders, as the system does to all but root."""
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path in folders:
+            raise PermissionError(13, 'Permission denied', str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, 'iterdir', refuse)
+
+
+def test_hidden_and_unreadable_folders_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, '.cache/a.png', 'lost+found/a.png', 'kitti/training/image_2/0.png')
+    touch(tmp_path, 'sub/closed/a.png')
+    forbid(monkeypatch, tmp_path / 'lost+found', tmp_path / 'sub' / 'closed')
+    assert open_image_folder(tmp_path).layout == 'KITTI semantic'
+    # A hidden folder that is named is taken.
+    assert names(open_image_folder(tmp_path / '.cache'), tmp_path) == ['.cache/a.png']
+
+
+def test_the_named_folder_must_be_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, 'closed/a.png')
+    forbid(monkeypatch, tmp_path / 'closed')
+    with pytest.raises(DataError, match=r'closed: cannot be read \(Permission denied\); expected'):
+        open_image_folder(tmp_path / 'closed')
 
 
 @pytest.mark.data

@@ -40,7 +40,10 @@ class FakeCuda:
     Attributes:
         calls: the names of all calls that can fail, in order, and what others add to it.
         fail_at: index in `calls` of the call that fails; None for none.
+        is_sticky: whether every call after that fails, too, as after an illegal access.
+        thrown: what a library's bindings raise where a call of theirs fails; None has them say so.
         live: everything that was made and not freed yet, oldest first.
+        freed: the kinds of what was freed, in order.
         recording: whether a stream is being captured.
     """
 
@@ -49,19 +52,29 @@ class FakeCuda:
     cudaMemcpyKind = cudaMemcpyKind
     cudaStreamCaptureMode = cudaStreamCaptureMode
 
-    def __init__(self, fail_at: int | None = None) -> None:
+    def __init__(
+        self,
+        fail_at: int | None = None,
+        *,
+        is_sticky: bool = False,
+        thrown: type[Exception] | None = None,
+    ) -> None:
         self.calls: list[str] = []
         self.fail_at = fail_at
+        self.is_sticky = is_sticky
+        self.thrown = thrown
         self.live: dict[tuple[str, int], int] = {}
+        self.freed: list[str] = []
         self.recording = False
         self.error_is_set = False
         self._pinned: dict[int, Any] = {}
         self._numbers = iter(range(0x1000, 0x10000000, 0x1000))
 
     def enter(self, name: str) -> bool:
-        """Note a call; True where it is the one to fail."""
+        """Note a call; True where it is to fail."""
         self.calls.append(name)
-        return len(self.calls) - 1 == self.fail_at
+        since = -1 if self.fail_at is None else len(self.calls) - 1 - self.fail_at
+        return since == 0 or (self.is_sticky and since > 0)
 
     def _do(self, name: str, work: Callable[[], Any], *, results: int = 1) -> tuple[Any, ...]:
         if self.enter(name):
@@ -78,7 +91,12 @@ class FakeCuda:
     def _free(self, kind: str, number: int) -> None:
         assert not self.recording, f'{kind} freed while recording'
         assert (kind, number) in self.live, f'{kind} {number:#x} is not there to be freed'
+        self.forget(kind, number)
+
+    def forget(self, kind: str, number: int) -> None:
+        """Note that something is gone, by whoever's doing."""
         del self.live[kind, number]
+        self.freed.append(kind)
 
     def cudaSetDevice(self, device: int) -> tuple[Any, ...]:
         assert device == 0

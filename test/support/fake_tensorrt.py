@@ -28,6 +28,14 @@ class FakeLogger:
     INTERNAL_ERROR, ERROR, WARNING = range(3)
 
 
+def fails(cuda: FakeCuda, name: str) -> bool:
+    """Note a call of the library; where it is to fail say so, or raise as bindings do."""
+    failed = cuda.enter(name)
+    if failed and cuda.thrown is not None:
+        raise cuda.thrown('thrown by\nthe library')
+    return failed
+
+
 class FakeContext:
     """An execution context; its calls are counted as CUDA's are, and may fail as they do."""
 
@@ -37,10 +45,10 @@ class FakeContext:
         self._addresses: dict[str, int] = {}
         self._scratch = 0
         cuda.live['context', id(self)] = 0
-        weakref.finalize(self, cuda.live.pop, ('context', id(self)))
+        weakref.finalize(self, cuda.forget, 'context', id(self))
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        if self._cuda.enter('set_input_shape'):
+        if fails(self._cuda, 'set_input_shape'):
             return False
         fits = all(1 <= axis <= most for axis, most in zip(shape, LARGEST[name], strict=True))
         self._shapes['image'] = tuple(shape)
@@ -53,7 +61,7 @@ class FakeContext:
     def set_tensor_address(self, name: str, address: int) -> bool:
         assert ('device', address) in self._cuda.live
         self._addresses[name] = address
-        return not self._cuda.enter('set_tensor_address')
+        return not fails(self._cuda, 'set_tensor_address')
 
     def set_device_memory(self, address: int, size: int) -> None:
         assert self._cuda.live['device', address] >= size >= SCRATCH_BYTES
@@ -63,7 +71,7 @@ class FakeContext:
         assert ('stream', stream) in self._cuda.live
         assert ('device', self._scratch) in self._cuda.live
         assert set(self._addresses) == set(LARGEST)
-        return not self._cuda.enter('execute_async_v3')
+        return not fails(self._cuda, 'execute_async_v3')
 
 
 class FakeEngine:
@@ -93,16 +101,19 @@ class FakeEngine:
 
     def create_execution_context(self, strategy: Strategy) -> FakeContext | None:
         assert strategy is Strategy.USER_MANAGED
-        return None if self._cuda.enter('create_execution_context') else FakeContext(self._cuda)
+        return None if fails(self._cuda, 'create_execution_context') else FakeContext(self._cuda)
 
 
 class FakeRuntime:
     def __init__(self, cuda: FakeCuda, *, is_free: bool) -> None:
+        if cuda.enter('Runtime'):
+            # What becomes of a null pointer that a constructor gets.
+            raise TypeError('pybind11::init(): factory function returned nullptr')
         self._cuda = cuda
         self._is_free = is_free
 
     def deserialize_cuda_engine(self, plan: bytes) -> FakeEngine | None:
-        failed = self._cuda.enter('deserialize_cuda_engine') or plan != PLAN
+        failed = fails(self._cuda, 'deserialize_cuda_engine') or plan != PLAN
         return None if failed else FakeEngine(self._cuda, is_free=self._is_free)
 
 

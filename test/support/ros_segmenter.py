@@ -20,6 +20,7 @@ from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from rclpy.task import Future
 from sensor_msgs.msg import Image
 
 from stseg_ros.ros_node.transport import use_large_image_transport
@@ -175,6 +176,14 @@ class Client:
         request = ChangeState.Request()
         request.transition.label = transition
         return bool(self.call(ChangeState, 'change_state', request).success)
+
+    def ask_for_transition(self, number: int) -> Future[Any]:
+        """Ask for a lifecycle transition by its number alone, and do not wait for the answer."""
+        service = self.node.create_client(ChangeState, 'segmenter/change_state')
+        self.wait_until(service.service_is_ready, 'the service change_state')
+        request = ChangeState.Request()
+        request.transition.id = number
+        return service.call_async(request)
 
     def set_parameters(self, **new_values: object) -> SetParametersResult:
         """Set parameters, all or none."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import importlib.util
-import os
 import re
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,10 @@ from support.tiny_bundle import read_tiny_bundle, write_redness_network, write_t
 
 from stseg_ros.bundle import NetworkFile, file_sha256, write_manifest
 from stseg_ros.cli import main
-from stseg_ros.engines import build_target, tensorrt_build
+from stseg_ros.engines import build_target, nvidia_gpu, tensorrt_build, tensorrt_library
+from stseg_ros.engines.nvidia_gpu import NvidiaGpu
+from stseg_ros.engines.tensorrt_library import TensorRtLibrary
+from stseg_ros.errors import EngineError
 from stseg_ros.verbs import build
 
 
@@ -177,6 +179,34 @@ def test_without_a_library_one_line_names_what_to_install(
     assert error.count('\n') == 1
 
 
+@pytest.mark.parametrize('has_gpu', [False, True])
+@pytest.mark.parametrize('names_capability', [False, True])
+@pytest.mark.parametrize('has_rtx', [False, True])
+def test_without_a_gpu_the_library_that_needs_none_is_taken(
+    bundle: str,
+    has_gpu: bool,
+    names_capability: bool,
+    has_rtx: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gpu = NvidiaGpu(name='T', compute_capability='8.9', multiprocessors=4, driver_cuda_major=13)
+    monkeypatch.setattr(nvidia_gpu, 'find_gpu', lambda: gpu if has_gpu else None)
+    monkeypatch.setattr(
+        tensorrt_library, 'is_installed', lambda name: has_rtx or name == 'tensorrt'
+    )
+
+    def load(name: str) -> TensorRtLibrary:
+        raise EngineError(f'{name} was taken')
+
+    monkeypatch.setattr(tensorrt_library, 'load_library', load)
+    arguments = ['--compute-capability', '8.9'] if names_capability else []
+    assert main(['build', '--bundle', bundle, *arguments]) == 2
+    takes_rtx = has_rtx and names_capability and not has_gpu
+    expected = 'tensorrt_rtx' if takes_rtx else 'tensorrt'
+    assert capsys.readouterr().err == f'stseg build: {expected} was taken\n'
+
+
 def test_ctrl_c_ends_it_with_nothing_half_written(
     bundle: str, engines: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +214,8 @@ def test_ctrl_c_ends_it_with_nothing_half_written(
 
     def interrupted(work: Any, *, progress: Any, stop: Any) -> Any:
         def press(share: float, phase: str) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
+            # Not the signal itself, see test_tensorrt_build.
+            _thread.interrupt_main()
             progress(share, phase)
 
         return real(work, progress=press, stop=stop)
