@@ -37,7 +37,7 @@ FLOAT32 = EngineOptions(precision='float32')
 
 # Grey levels that differ by a fraction shift a cell's confidence by up to so much (a difference of
 # one in every tenth pixel does as well), so that cells as near to each other may change places.
-NEARLY_TIED = 0.05
+NEARLY_TIED = 0.1
 
 
 @pytest.fixture(scope='module')
