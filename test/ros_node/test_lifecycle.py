@@ -61,6 +61,7 @@ def test_a_transition_by_number_that_is_not_possible_is_refused(
 ) -> None:
     domain_id = free_domain_id(3)
     with running(tmp_path, domain_id, bundle=tiny_bundle, autostart=False) as (process, client):
+        assert client.state() == 'unconfigured'
         answer = client.ask_for_transition(Transition.TRANSITION_ACTIVATE)
         # Before Kilted rclpy raises, and does not answer: the node must live all the same.
         client.wait_until(

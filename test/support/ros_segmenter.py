@@ -26,6 +26,7 @@ from sensor_msgs.msg import Image
 from stseg_ros.ros_node.transport import use_large_image_transport
 
 PATIENCE_S = 20.0
+_ASK_AGAIN_S = 2.0
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -103,6 +104,10 @@ class Client:
         self.node.create_subscription(Image, 'mask', self._on_mask, 100)
         self.node.create_subscription(DiagnosticArray, 'frame_timing', self._on_timing, 100)
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 100)
+        # Early, so that the node has met them when they are used.
+        self._services: dict[str, Any] = {}
+        self._service(GetState, 'get_state')
+        self._service(ChangeState, 'change_state')
 
     def close(self) -> None:
         """Leave."""
@@ -159,16 +164,37 @@ class Client:
 
     def call(self, service_type: type, name: str, request: Any) -> Any:
         """Call a service of the segmenter."""
-        client = self.node.create_client(service_type, f'segmenter/{name}')
+        client = self._service(service_type, name)
         self.wait_until(client.service_is_ready, f'the service {name}')
         future = client.call_async(request)
         self.wait_until(future.done, f'the answer of {name}')
-        self.node.destroy_client(client)
         return future.result()
 
+    def _service(self, service_type: type, name: str) -> Any:
+        if name not in self._services:
+            self._services[name] = self.node.create_client(service_type, f'segmenter/{name}')
+        return self._services[name]
+
     def state(self) -> str:
-        """Ask for the lifecycle state."""
-        answer = self.call(GetState, 'get_state', GetState.Request())
+        """Ask for the lifecycle state.
+
+        An answer is lost if the node has not yet met the client that waits for it, which nobody
+        can tell: so the question, which changes nothing, is put again.
+        """
+        client = self._service(GetState, 'get_state')
+        self.wait_until(client.service_is_ready, 'the service get_state')
+        asked: list[Future[Any]] = []
+        again_s = 0.0
+
+        def answered() -> bool:
+            nonlocal again_s
+            if time.monotonic() > again_s:
+                asked.append(client.call_async(GetState.Request()))
+                again_s = time.monotonic() + _ASK_AGAIN_S
+            return any(future.done() for future in asked)
+
+        self.wait_until(answered, 'the answer of get_state')
+        answer = next(future.result() for future in reversed(asked) if future.done())
         return str(answer.current_state.label)
 
     def change_state(self, transition: str) -> bool:
@@ -179,7 +205,7 @@ class Client:
 
     def ask_for_transition(self, number: int) -> Future[Any]:
         """Ask for a lifecycle transition by its number alone, and do not wait for the answer."""
-        service = self.node.create_client(ChangeState, 'segmenter/change_state')
+        service = self._service(ChangeState, 'change_state')
         self.wait_until(service.service_is_ready, 'the service change_state')
         request = ChangeState.Request()
         request.transition.id = number
