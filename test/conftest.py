@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv('XDG_CACHE_HOME', str(tmp_path_factory.mktemp('cache')))
         yield
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _large_image_transport() -> None:
+    """Have Fast DDS use our profile, which it reads when a process first joins a domain."""
+    if find_spec('rclpy') is not None:
+        from stseg_ros.ros_node.transport import use_large_image_transport
+
+        use_large_image_transport()
 
 
 @pytest.fixture(scope='session')
