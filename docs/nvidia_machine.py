@@ -12,6 +12,7 @@ from pathlib import Path
 from stseg_ros.engines.nvidia_gpu import find_gpu
 from stseg_ros.engines.tensorrt_library import LIBRARIES, load_library
 from stseg_ros.errors import EngineError
+from stseg_ros.machine import processor_name
 
 _PACKAGES = (
     'stseg_ros', 'numpy', 'opencv-python-headless', 'onnx', 'onnxruntime', 'openvino',
@@ -42,7 +43,7 @@ def describe_machine() -> dict[str, object]:
     gpu = find_gpu()
     facts: dict[str, object] = {
         'system': platform.platform(),
-        'processor': _processor(),
+        'processor': processor_name(),
         'threads': os.cpu_count(),
         'python': platform.python_version(),
         'packages': _versions(),
@@ -79,13 +80,6 @@ def _library(name: str) -> str:
         return load_library(name).version
     except EngineError as err:
         return str(err)
-
-
-def _processor() -> str:
-    path = Path('/proc/cpuinfo')
-    lines = path.read_text().splitlines() if path.is_file() else []
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
 
 
 def _ask(command: tuple[str, ...]) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from stseg_ros.errors import ConfigError
-from stseg_ros.strict_yaml import build_record, read_mapping
 
 SELECTORS = ('grid',)
 FUSIONS = ('paste', 'add', 'max')
@@ -90,27 +88,6 @@ class PipelineConfig:
             refine_below=self.refine_below,
             fusion='paste' if self.fusion is None else self.fusion,
         )
-
-    @classmethod
-    def load(cls, path: Path) -> PipelineConfig:
-        """Read a YAML file of these settings.
-
-        Args:
-            path: the file.
-
-        Returns:
-            The settings; what the file leaves out keeps its default.
-
-        Raises:
-            ConfigError: the file is unreadable, has an unknown key or a wrong value.
-        """
-        try:
-            return build_record(cls, read_mapping(path), str(path))
-        except ConfigError as err:
-            message = str(err)
-            if str(path) in message:
-                raise
-            raise ConfigError(f'{path}: {message}') from err
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

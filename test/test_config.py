@@ -9,12 +9,13 @@ import pytest
 
 from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.config_file import read_config_file
 
 
 def test_file_fills_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / 'pipeline.yaml'
     path.write_text('regions: 3\nthreshold: 0.25\nbackend: onnxruntime\n')
-    config = PipelineConfig.load(path)
+    config = read_config_file(path).config
     assert (config.regions, config.threshold, config.backend) == (3, 0.25, 'onnxruntime')
     assert config.fusion is None
 
@@ -22,7 +23,7 @@ def test_file_fills_what_it_names(tmp_path: Path) -> None:
 def test_empty_file_is_the_default(tmp_path: Path) -> None:
     path = tmp_path / 'pipeline.yaml'
     path.write_text('')
-    assert PipelineConfig.load(path) == PipelineConfig()
+    assert read_config_file(path).config == PipelineConfig()
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_wrong_file_is_one_line_naming_it(tmp_path: Path, text: str, message: st
     path = tmp_path / 'pipeline.yaml'
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
-        PipelineConfig.load(path)
+        read_config_file(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert '\n' not in str(caught.value)
@@ -56,7 +57,7 @@ def test_wrong_file_is_one_line_naming_it(tmp_path: Path, text: str, message: st
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'absent\.yaml: cannot be read'):
-        PipelineConfig.load(tmp_path / 'absent.yaml')
+        read_config_file(tmp_path / 'absent.yaml')
 
 
 @pytest.mark.parametrize(

@@ -39,23 +39,7 @@ class OnnxRuntimeEngine:
         Raises:
             EngineError: ONNX Runtime is not installed or does not take the network.
         """
-        try:
-            import onnxruntime
-        except ImportError as err:
-            raise EngineError(
-                f'onnxruntime is not installed ({err}); pip install onnxruntime, '
-                'or take another backend'
-            ) from err
-        session_options = onnxruntime.SessionOptions()
-        session_options.intra_op_num_threads = options.threads
-        session_options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(
-                onnx_path, session_options, providers=['CPUExecutionProvider']
-            )
-        # ONNX Runtime's exceptions share no base of their own below Exception.
-        except Exception as err:
-            raise EngineError(f'onnxruntime cannot open {onnx_path}: {err}') from err
+        session = open_session(onnx_path, options.threads, title=str(onnx_path))
         self._session: Any = session
         self._as_bytes = options.logits == BYTES
         self.input = _spec(session.get_inputs()[0])
@@ -80,6 +64,39 @@ class OnnxRuntimeEngine:
     def close(self) -> None:
         """See `InferenceEngine.close`."""
         self._session = None
+
+
+def open_session(model: Path | bytes, threads: int, *, title: str) -> Any:
+    """Open a model on ONNX Runtime's CPU provider.
+
+    Args:
+        model: an ONNX file, or a serialised model.
+        threads: CPU threads; 0 leaves the choice to ONNX Runtime.
+        title: what the model is, for the error.
+
+    Returns:
+        The `onnxruntime.InferenceSession`.
+
+    Raises:
+        EngineError: ONNX Runtime is not installed or does not take the model.
+    """
+    try:
+        import onnxruntime
+    except ImportError as err:
+        raise EngineError(
+            f'onnxruntime is not installed ({err}); pip install onnxruntime, '
+            'or take another backend'
+        ) from err
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = threads
+    session_options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(
+            model, session_options, providers=['CPUExecutionProvider']
+        )
+    # ONNX Runtime's exceptions share no base of their own below Exception.
+    except Exception as err:
+        raise EngineError(f'onnxruntime cannot open {title}: {err}') from err
 
 
 def _spec(node: Any) -> TensorSpec:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from stseg_ros.engines.engine_protocol import EngineOptions
+from stseg_ros.engines.onnxruntime_engine import open_session
 from stseg_ros.errors import EngineError
 
 
@@ -27,23 +28,7 @@ class OnnxRuntimeGraph:
         Raises:
             EngineError: ONNX Runtime is not installed or does not take the graph.
         """
-        try:
-            import onnxruntime
-        except ImportError as err:
-            raise EngineError(
-                f'onnxruntime is not installed ({err}); pip install onnxruntime, '
-                'or take another backend'
-            ) from err
-        session_options = onnxruntime.SessionOptions()
-        session_options.intra_op_num_threads = options.threads
-        session_options.log_severity_level = 3
-        try:
-            session = onnxruntime.InferenceSession(
-                model, session_options, providers=['CPUExecutionProvider']
-            )
-        # ONNX Runtime's exceptions share no base of their own below Exception.
-        except Exception as err:
-            raise EngineError(f'onnxruntime cannot open the graph of a frame: {err}') from err
+        session = open_session(model, options.threads, title='the graph of a frame')
         self._session: Any = session
         self._outputs = [output.name for output in session.get_outputs()]
 

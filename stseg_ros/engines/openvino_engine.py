@@ -42,21 +42,10 @@ class OpenVinoEngine:
         Raises:
             EngineError: OpenVINO is not installed or does not take the network.
         """
-        try:
-            import openvino
-        except ImportError as err:
-            raise EngineError(
-                f'openvino is not installed ({err}); pip install openvino, or take another backend'
-            ) from err
-        self._openvino = openvino
+        self._openvino = openvino = import_openvino()
         self._compiled: OrderedDict[tuple[int, ChannelOrder], Any] = OrderedDict()
         self._as_bytes = options.logits == BYTES
-        properties: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY'}
-        if options.threads:
-            properties['INFERENCE_NUM_THREADS'] = options.threads
-        if options.precision == 'float32':
-            properties['INFERENCE_PRECISION_HINT'] = 'f32'
-        self._properties = properties
+        self._properties = cpu_properties(options)
         try:
             self._core = openvino.Core()
             self._model = self._core.read_model(onnx_path)
@@ -67,7 +56,7 @@ class OpenVinoEngine:
             arithmetic = compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()
             cpu = self._core.get_property('CPU', 'FULL_DEVICE_NAME')
         except RuntimeError as err:
-            raise EngineError(f'openvino cannot open {onnx_path}: {_first_line(err)}') from err
+            raise EngineError(f'openvino cannot open {onnx_path}: {last_line(err)}') from err
         self.device = f'{cpu} ({arithmetic})'
 
     def infer(
@@ -84,7 +73,7 @@ class OpenVinoEngine:
             request.infer()
             logits = request.get_output_tensor().data
         except RuntimeError as err:
-            raise EngineError(f'openvino failed: {_first_line(err)}') from err
+            raise EngineError(f'openvino failed: {last_line(err)}') from err
         return np.asarray(logits)
 
     def close(self) -> None:
@@ -143,7 +132,49 @@ def _spec(port: Any) -> TensorSpec:
     )
 
 
-def _first_line(err: Exception) -> str:
-    """Shorten OpenVINO's many-line messages to the line that says what is wrong."""
+def import_openvino() -> Any:
+    """Import OpenVINO.
+
+    Returns:
+        The module.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    try:
+        import openvino
+    except ImportError as err:
+        raise EngineError(
+            f'openvino is not installed ({err}); pip install openvino, or take another backend'
+        ) from err
+    return openvino
+
+
+def cpu_properties(options: EngineOptions) -> dict[str, Any]:
+    """Translate options into properties of OpenVINO's CPU plug-in.
+
+    Args:
+        options: threads and precision.
+
+    Returns:
+        What compiling a model takes.
+    """
+    properties: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY'}
+    if options.threads:
+        properties['INFERENCE_NUM_THREADS'] = options.threads
+    if options.precision == 'float32':
+        properties['INFERENCE_PRECISION_HINT'] = 'f32'
+    return properties
+
+
+def last_line(err: Exception) -> str:
+    """Shorten OpenVINO's many-line messages to the line that says what is wrong.
+
+    Args:
+        err: what it raised.
+
+    Returns:
+        The last line that is not empty, or the error's type.
+    """
     lines = [line.strip() for line in str(err).splitlines() if line.strip()]
     return lines[-1] if lines else type(err).__name__

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.graph_runner import OUTPUTS
+from stseg_ros.engines.openvino_engine import cpu_properties, import_openvino, last_line
 from stseg_ros.errors import EngineError
 
 
@@ -29,27 +30,16 @@ class OpenVinoGraph:
         Raises:
             EngineError: OpenVINO is not installed or does not take the graph.
         """
-        try:
-            import openvino
-        except ImportError as err:
-            raise EngineError(
-                f'openvino is not installed ({err}); pip install openvino, or take another backend'
-            ) from err
-        self._openvino = openvino
-        properties: dict[str, Any] = {'PERFORMANCE_HINT': 'LATENCY'}
-        if options.threads:
-            properties['INFERENCE_NUM_THREADS'] = options.threads
-        if options.precision == 'float32':
-            properties['INFERENCE_PRECISION_HINT'] = 'f32'
+        self._openvino = openvino = import_openvino()
         try:
             core = openvino.Core()
-            compiled = core.compile_model(core.read_model(model), 'CPU', properties)
+            compiled = core.compile_model(core.read_model(model), 'CPU', cpu_properties(options))
             arithmetic = compiled.get_property('INFERENCE_PRECISION_HINT').get_type_name()
             cpu = core.get_property('CPU', 'FULL_DEVICE_NAME')
             self._request: Any = compiled.create_infer_request()
         except RuntimeError as err:
             raise EngineError(
-                f'openvino cannot open the graph of a frame: {_reason(err)}'
+                f'openvino cannot open the graph of a frame: {last_line(err)}'
             ) from err
         # A tensor that OpenVINO merged with the one before it has both names.
         known = {name for port in compiled.outputs for name in port.get_names()}
@@ -70,14 +60,8 @@ class OpenVinoGraph:
                 name: np.asarray(self._request.get_tensor(name).data) for name in self._outputs
             }
         except RuntimeError as err:
-            raise EngineError(f'openvino failed: {_reason(err)}') from err
+            raise EngineError(f'openvino failed: {last_line(err)}') from err
 
     def close(self) -> None:
         """See `GraphRunner.close`."""
         self._request = None
-
-
-def _reason(err: Exception) -> str:
-    """Take of OpenVINO's many-line messages the last line, which says what is wrong."""
-    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
-    return lines[-1] if lines else type(err).__name__

@@ -14,9 +14,10 @@ import numpy as np
 from stseg_ros.config import SegmenterSettings
 from stseg_ros.engines import graph_runner as names
 from stseg_ros.engines.graph_runner import FrameGraphSpec, GraphOpener, GraphRunner
-from stseg_ros.errors import ConfigError
 from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO, threshold_byte
 from stseg_ros.pipeline.preprocess import check_frame
+from stseg_ros.pipeline.segmenter import check_regions
+from stseg_ros.pipeline.select_regions import grid_boxes_xyxy
 from stseg_ros.records import (
     ChannelOrder,
     Frame,
@@ -85,7 +86,7 @@ class OneGraphSegmenter:
         self._open_graph = open_graph
         self._camera_hw = camera_hw or geometry.working_hw
         self._graphs: OrderedDict[FrameGraphSpec, GraphRunner] = OrderedDict()
-        self._boxes_xyxy = _grid_boxes_xyxy(geometry)
+        self._boxes_xyxy = grid_boxes_xyxy(geometry.grid, geometry.working_hw)
         self.settings = settings
         runner = self._graph(self._spec(self._camera_hw, settings))
         self.backend = runner.backend
@@ -107,10 +108,7 @@ class OneGraphSegmenter:
 
     @settings.setter
     def settings(self, settings: SegmenterSettings) -> None:
-        if settings.regions > self.max_regions:
-            raise ConfigError(
-                f'regions is {settings.regions}; this bundle refines at most {self.max_regions}'
-            )
+        check_regions(settings, self.geometry)
         self._settings = settings
 
     def segment(
@@ -250,12 +248,3 @@ def _inputs(frame: Frame, settings: SegmenterSettings) -> dict[str, npt.NDArray[
         limit = settings.refine_below if settings.refine_below < 1.0 else _NO_BOUND
         inputs[names.REFINE_BELOW] = np.array([limit], np.float32)
     return inputs
-
-
-def _grid_boxes_xyxy(geometry: Geometry) -> Int32Array:
-    """Lay out the cells, row by row: (cells, 4) half-open boxes in working pixels."""
-    height, width = geometry.region_hw
-    rows, columns = geometry.grid
-    top, left = np.mgrid[0 : rows * height : height, 0 : columns * width : width]
-    boxes = np.stack([left, top, left + width, top + height], axis=-1)
-    return np.asarray(boxes.reshape(-1, 4), np.int32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from stseg_ros.errors import ConfigError
+
 if TYPE_CHECKING:
     from stseg_ros.bundle import Geometry
     from stseg_ros.config import SegmenterSettings
@@ -80,3 +82,19 @@ class Segmenter(Protocol):
     def close(self) -> None:
         """Free what the backend holds."""
         ...
+
+
+def check_regions(settings: SegmenterSettings, geometry: Geometry) -> None:
+    """Hold settings against a bundle.
+
+    Args:
+        settings: the settings.
+        geometry: the bundle's sizes.
+
+    Raises:
+        ConfigError: they ask for more regions than the refine network takes.
+    """
+    if settings.regions > geometry.max_regions:
+        raise ConfigError(
+            f'regions is {settings.regions}; this bundle refines at most {geometry.max_regions}'
+        )

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stseg_ros.logit_bytes import probability
-from stseg_ros.records import CoarseResult, Float32Array, RegionSelection
+from stseg_ros.records import CoarseResult, Float32Array, Int32Array, RegionSelection
 
 
 class RegionSelector(Protocol):
@@ -30,6 +30,24 @@ class RegionSelector(Protocol):
         ...
 
 
+def grid_boxes_xyxy(grid: tuple[int, int], working_hw: tuple[int, int]) -> Int32Array:
+    """Lay out the cells of a regular grid.
+
+    Args:
+        grid: rows and columns of cells; both divide the working size.
+        working_hw: the working size in pixels.
+
+    Returns:
+        (rows x columns, 4) int32 half-open boxes in working pixels, row by row.
+    """
+    rows, columns = grid
+    height, width = working_hw[0] // rows, working_hw[1] // columns
+    assert (rows * height, columns * width) == working_hw
+    top, left = np.divmod(np.arange(rows * columns), columns)
+    top, left = top * height, left * width
+    return np.stack([left, top, left + width, top + height], axis=1).astype(np.int32)
+
+
 class GridSelector:
     """The paper's criterion: cells of a regular grid, lowest |mean probability - 0.5| first.
 
@@ -47,15 +65,8 @@ class GridSelector:
             grid: rows and columns of cells; both divide the working size.
             working_hw: the working size in pixels.
         """
-        rows, columns = grid
-        height, width = working_hw[0] // rows, working_hw[1] // columns
-        assert (rows * height, columns * width) == working_hw
-        top, left = np.divmod(np.arange(rows * columns), columns)
-        top, left = top * height, left * width
         self._grid = grid
-        self._boxes_xyxy: list[list[int]] = np.stack(
-            [left, top, left + width, top + height], axis=1
-        ).tolist()
+        self._boxes_xyxy: list[list[int]] = grid_boxes_xyxy(grid, working_hw).tolist()
 
     def select(
         self, coarse: CoarseResult, *, regions: int, refine_below: float

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stseg_ros.config import SegmenterSettings
-from stseg_ros.errors import ConfigError
 from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.pipeline.fuse import merge_regions, threshold_mask
 from stseg_ros.pipeline.preprocess import FrameSampler, check_frame
+from stseg_ros.pipeline.segmenter import check_regions
 from stseg_ros.records import (
     ChannelOrder,
     CoarseResult,
@@ -86,10 +86,7 @@ class TwoStageSegmenter:
 
     @settings.setter
     def settings(self, settings: SegmenterSettings) -> None:
-        if settings.regions > self.max_regions:
-            raise ConfigError(
-                f'regions is {settings.regions}; this bundle refines at most {self.max_regions}'
-            )
+        check_regions(settings, self.geometry)
         self._settings = settings
 
     def segment(

@@ -6,16 +6,14 @@ import platform
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
+from stseg_ros.machine import processor_name
 from stseg_ros.training.processes import Processes
-
-_CPU_NAMES = Path('/proc/cpuinfo')
 
 
 def describe_environment(processes: Processes) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def describe_environment(processes: Processes) -> dict[str, Any]:
         'command': shlex.join(sys.argv),
         'commit': _commit(),
         'host': platform.node(),
-        'cpu': _cpu_name(),
+        'cpu': processor_name(),
         'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         'processes': processes.count,
         'platform': platform.platform(),
@@ -53,11 +51,3 @@ def _commit() -> str | None:
     except FileNotFoundError:
         return None
     return shown.stdout.strip() or None
-
-
-def _cpu_name() -> str:
-    if _CPU_NAMES.is_file():
-        for line in _CPU_NAMES.read_text(encoding='utf-8').splitlines():
-            if line.startswith('model name'):
-                return line.partition(':')[2].strip()
-    return platform.processor() or platform.machine()

@@ -16,9 +16,9 @@ from stseg_ros.errors import StsegError
 from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler, resize_image
+from stseg_ros.pipeline.select_regions import grid_boxes_xyxy
 from stseg_ros.records import Float32Array, UInt8Array, sigmoid
 from stseg_ros.training.export_onnx import FLOAT16, FLOAT32, HALF_WEIGHTS, as_stored
-from stseg_ros.training.held_out import grid_boxes
 
 PARITY_BACKENDS = ('onnxruntime', 'openvino')
 
@@ -80,7 +80,7 @@ def network_inputs(
         largest batch, (K, h, w, 3 or 4), 'whole' (1, H, W, 3).
     """
     sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
-    boxes_xyxy = grid_boxes(geometry)[: geometry.max_regions]
+    boxes_xyxy = grid_boxes_xyxy(geometry.grid, geometry.working_hw)[: geometry.max_regions]
     inputs: dict[str, list[UInt8Array]] = {stage: [] for stage in models}
     for image_hwc in images_hwc:
         # Copies, for the sampler gives out the same buffers for every image.

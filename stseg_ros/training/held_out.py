@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stseg_ros.bundle import Geometry
 from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler
-from stseg_ros.records import Float32Array, Int32Array, UInt8Array
+from stseg_ros.pipeline.select_regions import grid_boxes_xyxy
+from stseg_ros.records import Float32Array, UInt8Array
 from stseg_ros.training.augment import resize_labels
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.prior_config import kind_of_stage
@@ -83,7 +83,9 @@ def frame_logits(
         return np.asarray(enlarged, np.float32)
     height, width = geometry.working_hw
     whole_xyxy = np.array([(0, 0, width, height)], np.int32)
-    boxes_xyxy = whole_xyxy if stage == 'whole' else grid_boxes(geometry)
+    boxes_xyxy = (
+        whole_xyxy if stage == 'whole' else grid_boxes_xyxy(geometry.grid, geometry.working_hw)
+    )
     prior_hw = None
     if model.inputs > RGB:
         assert coarse is not None
@@ -95,22 +97,6 @@ def frame_logits(
         left, top, right, bottom = box_xyxy
         logits_hw[top:bottom, left:right] = refined_hw
     return logits_hw
-
-
-def grid_boxes(geometry: Geometry) -> Int32Array:
-    """List all regions of the grid.
-
-    Args:
-        geometry: working size and grid.
-
-    Returns:
-        (rows x columns, 4) int32 half-open boxes in working pixels, row by row.
-    """
-    cell_h, cell_w = geometry.region_hw
-    rows, columns = geometry.grid
-    corners = [(row * cell_h, column * cell_w) for row in range(rows) for column in range(columns)]
-    boxes = [(left, top, left + cell_w, top + cell_h) for top, left in corners]
-    return np.array(boxes, np.int32)
 
 
 def draw_preview(

@@ -111,7 +111,10 @@ def test_a_read_only_batch_is_taken() -> None:
     batch = random_batch(2)
     batch.flags.writeable = False
     for order in ChannelOrder:
-        write_rgb(batch, order, np.empty_like(batch))
+        out = np.empty_like(batch)
+        write_rgb(batch, order, out)
+        rgb = batch if order is ChannelOrder.RGB else batch[..., ::-1]
+        np.testing.assert_array_equal(out, rgb)
 
 
 def test_an_engine_describes_itself(cache: FakeCache, fake: FakeCuda) -> None:

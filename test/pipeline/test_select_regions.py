@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stseg_ros.logit_bytes import to_bytes
-from stseg_ros.pipeline.select_regions import GridSelector
+from stseg_ros.pipeline.select_regions import GridSelector, grid_boxes_xyxy
 from stseg_ros.records import CoarseResult
 
 
@@ -90,3 +90,10 @@ def test_sure_regions_are_left_alone() -> None:
     none = selector.select(coarse(logits_hw), regions=2, refine_below=0.5)
     assert some.boxes_xyxy.tolist() == [[0, 0, 8, 8]]
     assert len(none) == 0
+
+
+def test_grid_boxes_cover_the_frame_once() -> None:
+    cover = np.zeros((128, 256), int)
+    for x0, y0, x1, y1 in grid_boxes_xyxy((2, 4), (128, 256)):
+        cover[y0:y1, x0:x1] += 1
+    assert (cover == 1).all()

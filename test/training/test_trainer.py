@@ -16,7 +16,7 @@ import torch
 
 from stseg_ros.errors import ConfigError, StsegError
 from stseg_ros.networks.image_network import ImageNetwork
-from stseg_ros.training.held_out import frame_logits, grid_boxes
+from stseg_ros.training.held_out import frame_logits
 from stseg_ros.training.learner import Learner, learning_rate_share
 from stseg_ros.training.recipe import load_recipe
 from stseg_ros.training.run import RunRequest, train_run
@@ -104,14 +104,6 @@ def test_a_loss_that_is_not_finite_leaves_the_weights_alone(tmp_path: Path) -> N
     )
     assert np.isnan(taken.loss)
     assert torch.equal(learner.model.network.down[0].conv.weight, before)
-
-
-def test_grid_boxes_cover_the_frame_once(tmp_path: Path) -> None:
-    geometry = load_recipe(write_recipe(tmp_path)).geometry
-    cover = np.zeros(geometry.working_hw, int)
-    for x0, y0, x1, y1 in grid_boxes(geometry):
-        cover[y0:y1, x0:x1] += 1
-    assert (cover == 1).all()
 
 
 def test_frame_logits_puts_every_region_in_its_place(tmp_path: Path) -> None:

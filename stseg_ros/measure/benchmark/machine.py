@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stseg_ros.engines.nvidia_gpu import find_gpu
+from stseg_ros.machine import processor_name
 
 _GIB = 2.0**30
 _GOVERNOR = Path('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor')
@@ -23,7 +24,7 @@ def describe_machine() -> dict[str, Any]:
     """
     usable, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     facts: dict[str, Any] = {
-        'processor': _processor(),
+        'processor': processor_name(),
         'cores': os.cpu_count(),
         'usable_cores': usable,
         'memory_gib': round(os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / _GIB, 1),
@@ -39,10 +40,3 @@ def describe_machine() -> dict[str, Any]:
         facts['gpu'] = gpu.name
         facts['compute_capability'] = gpu.compute_capability
     return facts
-
-
-def _processor() -> str:
-    path = Path('/proc/cpuinfo')
-    lines = path.read_text(encoding='utf-8').splitlines() if path.is_file() else []
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
