@@ -190,6 +190,8 @@ def opened(bundle: ModelBundle, case: Case) -> Iterator[Segmenter]:
 class WithThreshold:
     """The whole-frame baseline with its threshold fixed."""
 
+    wants_logits = True
+
     def __init__(self, whole: WholeFrameSegmenter, threshold: float) -> None:
         """Join the two."""
         self._whole, self._threshold = whole, threshold

@@ -9,8 +9,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from stseg_ros.engines.nvidia_gpu import find_gpu
-from stseg_ros.engines.tensorrt_library import LIBRARIES, load_library
+from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
+from stseg_ros.engines.tensorrt.library import LIBRARIES, load_library
 from stseg_ros.errors import EngineError
 from stseg_ros.machine import processor_name
 

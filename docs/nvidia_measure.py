@@ -23,7 +23,13 @@ KNOWN_DATA = ('kitti', 'kitti_raw', 'bdd100k', 'camvid/val')
 
 
 class Segmenter(Protocol):
-    """Segments frames."""
+    """Segments frames.
+
+    Attributes:
+        wants_logits: see `stseg_ros.pipeline.segmenter.Segmenter`.
+    """
+
+    wants_logits: bool
 
     def segment(self, frame: Frame) -> SegmentationResult:
         """Segment one frame."""
@@ -130,6 +136,8 @@ def time_stages(
     Returns:
         Milliseconds by stage: p50, p95 and p99; stages that take no time are left out.
     """
+    # As where nobody listens to more than masks.
+    segmenter.wants_logits = False
     times_ns: dict[str, list[int]] = {}
     for index in range(WARM_UP_FRAMES + count):
         frame = frames[index % len(frames)]

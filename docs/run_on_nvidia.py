@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
 from stseg_ros.engines.backends import BACKENDS
-from stseg_ros.engines.tensorrt_library import LIBRARIES, is_installed, one_line
+from stseg_ros.engines.tensorrt.library import LIBRARIES, is_installed, one_line
 from stseg_ros.errors import BundleError, StsegError
 from stseg_ros.measure.benchmark.whole_network import with_whole_network
 

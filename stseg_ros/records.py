@@ -116,7 +116,8 @@ class SegmentationResult:
 
     Attributes:
         mask_hw: (H, W) uint8 at the camera's size; 255 is vehicle, 0 is not.
-        logit_bytes_hw: (h, w) uint8 fused logits at the working size, see `logit_bytes`.
+        logit_bytes_hw: (h, w) uint8 fused logits at the working size, see `logit_bytes`; None
+            where the segmenter was told that nobody wants them: no method here can then be called.
         selection: the refined regions, boxes in working-size pixels.
         timing: wall time of each stage.
         stamp_ns: the frame's stamp.
@@ -124,11 +125,20 @@ class SegmentationResult:
     """
 
     mask_hw: UInt8Array
-    logit_bytes_hw: UInt8Array
+    logit_bytes_hw: UInt8Array | None
     selection: RegionSelection
     timing: FrameTiming
     stamp_ns: int
     frame_id: str
+
+    def wanted_logit_bytes_hw(self) -> UInt8Array:
+        """Return the logits of a result that was asked for with them.
+
+        Returns:
+            `logit_bytes_hw`.
+        """
+        assert self.logit_bytes_hw is not None, 'segmented with wants_logits off'
+        return self.logit_bytes_hw
 
     def probability_hw(self) -> Float32Array:
         """Compute the vehicle probability at the camera's size.
@@ -137,7 +147,7 @@ class SegmentationResult:
             (H, W) float32 in (0, 1).
         """
         height, width = self.mask_hw.shape
-        return probability(resize_logit_bytes(self.logit_bytes_hw, (height, width)))
+        return probability(resize_logit_bytes(self.wanted_logit_bytes_hw(), (height, width)))
 
     def label_confidence_hw(self) -> UInt8Array:
         """Compute the probability of the label that the mask gives each pixel.
@@ -156,7 +166,7 @@ class SegmentationResult:
             (K, 4) int32 half-open boxes in camera pixels.
         """
         height, width = self.mask_hw.shape
-        working_height, working_width = self.logit_bytes_hw.shape
+        working_height, working_width = self.wanted_logit_bytes_hw().shape
         scale_xy = np.array([width / working_width, height / working_height] * 2)
         boxes_xyxy: Int32Array = np.rint(self.selection.boxes_xyxy * scale_xy).astype(np.int32)
         return boxes_xyxy

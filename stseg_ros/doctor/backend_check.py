@@ -131,8 +131,8 @@ def _why_missing(backend: str) -> str:
     """Say why a backend cannot be here, or nothing where it is worth a try."""
     if backend == AUTO:
         return ''
-    from stseg_ros.engines.nvidia_gpu import find_gpu
-    from stseg_ros.engines.tensorrt_library import LIBRARIES, is_installed
+    from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
+    from stseg_ros.engines.tensorrt.library import LIBRARIES, is_installed
 
     if backend not in LIBRARIES:
         return '' if importlib.util.find_spec(backend) else f'{backend} is not installed'

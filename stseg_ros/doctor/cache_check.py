@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from stseg_ros.doctor.finding import Finding, Status
 
 if TYPE_CHECKING:
-    from stseg_ros.engines.engine_cache import EngineCache
+    from stseg_ros.engines.plan_cache.cache import EngineCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class CacheCheck:
             A warning where one is damaged, or where none could be kept: the node builds them
             again, which takes time but does no harm.
         """
-        from stseg_ros.engines.cache_files import SET_ASIDE, own_files
-        from stseg_ros.engines.engine_cache import EngineCache
+        from stseg_ros.engines.plan_cache.cache import EngineCache
+        from stseg_ros.engines.plan_cache.files import SET_ASIDE, own_files
 
         cache = EngineCache(self.root)
         kept, damaged = _read_all(cache.root)
@@ -73,7 +73,7 @@ class CacheCheck:
 
 def _read_all(root: Path) -> tuple[int, dict[str, str]]:
     """Count the plans that are whole; name the others with the reason."""
-    from stseg_ros.engines.cache_files import PLAN, own_files
+    from stseg_ros.engines.plan_cache.files import PLAN, own_files
 
     kept, damaged = 0, {}
     for path in sorted(file.path for file in own_files(root, PLAN)):
@@ -87,7 +87,7 @@ def _read_all(root: Path) -> tuple[int, dict[str, str]]:
 
 def _why_unusable(path: Path) -> str:
     """Say what is wrong with a plan's file; nothing where it is whole."""
-    from stseg_ros.engines.plan_file import PlanFileError, read_header, read_plan_file
+    from stseg_ros.engines.plan_cache.plan_file import PlanFileError, read_header, read_plan_file
 
     try:
         key = read_header(path).key

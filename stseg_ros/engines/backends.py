@@ -8,28 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
 from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
 from stseg_ros.engines.graph_runner import GraphRunner
-from stseg_ros.engines.nvidia_gpu import find_gpu
-from stseg_ros.engines.tensorrt_library import LIBRARIES, is_installed
+from stseg_ros.engines.onnx_source import NamedModel
+from stseg_ros.engines.tensorrt.library import LIBRARIES, is_installed
 from stseg_ros.errors import ConfigError, EngineError
 
 AUTO = 'auto'
 
 # Best first: the order in which 'auto' tries them.
 BACKENDS = {
-    'tensorrt': 'stseg_ros.engines.tensorrt_engine:TensorRtEngine',
-    'tensorrt_rtx': 'stseg_ros.engines.tensorrt_engine:TensorRtRtxEngine',
-    'openvino': 'stseg_ros.engines.openvino_engine:OpenVinoEngine',
-    'onnxruntime': 'stseg_ros.engines.onnxruntime_engine:OnnxRuntimeEngine',
+    'tensorrt': 'stseg_ros.engines.tensorrt.engine:TensorRtEngine',
+    'tensorrt_rtx': 'stseg_ros.engines.tensorrt.engine:TensorRtRtxEngine',
+    'openvino': 'stseg_ros.engines.openvino.engine:OpenVinoEngine',
+    'onnxruntime': 'stseg_ros.engines.onnxruntime.engine:OnnxRuntimeEngine',
 }
 
 # What runs a whole frame as one graph on each.
 GRAPH_RUNNERS = {
-    'tensorrt': 'stseg_ros.engines.tensorrt_graph:TensorRtGraph',
-    'tensorrt_rtx': 'stseg_ros.engines.tensorrt_graph:TensorRtRtxGraph',
-    'openvino': 'stseg_ros.engines.openvino_graph:OpenVinoGraph',
-    'onnxruntime': 'stseg_ros.engines.onnxruntime_graph:OnnxRuntimeGraph',
+    'tensorrt': 'stseg_ros.engines.tensorrt.graph:TensorRtGraph',
+    'tensorrt_rtx': 'stseg_ros.engines.tensorrt.graph:TensorRtRtxGraph',
+    'openvino': 'stseg_ros.engines.openvino.graph:OpenVinoGraph',
+    'onnxruntime': 'stseg_ros.engines.onnxruntime.graph:OnnxRuntimeGraph',
 }
 
 Opened = TypeVar('Opened')
@@ -146,12 +147,12 @@ def open_engine(backend: str, path: Path, options: EngineOptions) -> InferenceEn
     return engine
 
 
-def open_graph(backend: str, model: bytes, options: EngineOptions) -> GraphRunner:
+def open_graph(backend: str, model: NamedModel, options: EngineOptions) -> GraphRunner:
     """Open one graph of a whole frame on one backend.
 
     Args:
         backend: a name in `GRAPH_RUNNERS`.
-        model: the serialised ONNX model.
+        model: the graph.
         options: threads and precision.
 
     Returns:

@@ -2,12 +2,13 @@
 
 On a GPU the two-stage pipeline waits for the device twice a frame, for the coarse and the refined
 logits, and computes on the host what lies between. As one graph the image goes up once, the mask
-comes down, and there is one wait. `stseg_ros.frame_graph` writes such graphs.
+comes down, and there is one wait. `stseg_ros.frame_graph` writes such graphs. What not every frame
+needs stays on the device: the map of logits is half a megabyte, and only onlookers ask for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,13 +37,11 @@ class FrameGraphSpec:
         camera_hw: the camera image's size.
         regions: how many cells are refined, K; 0 leaves the refine network out.
         fusion: 'paste', 'add' or 'max', see `stseg_ros.pipeline.fuse`.
-        logit_bytes: whether the fused logits are an output, too.
     """
 
     camera_hw: tuple[int, int]
     regions: int
     fusion: str
-    logit_bytes: bool = True
 
 
 class GraphRunner(Protocol):
@@ -56,14 +55,17 @@ class GraphRunner(Protocol):
     backend: str
     device: str
 
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Mapping[str, npt.NDArray[Any]]:
+    def run(
+        self, inputs: Mapping[str, npt.NDArray[Any]], *, without: Collection[str] = ()
+    ) -> Mapping[str, npt.NDArray[Any]]:
         """Run the graph once.
 
         Args:
             inputs: every input of the graph by name, C-contiguous, possibly read-only.
+            without: outputs that are not asked for and stay where they are.
 
         Returns:
-            Every output by name, complete on return, valid until the next call or `close`.
+            The other outputs by name, complete on return, valid until the next call or `close`.
 
         Raises:
             EngineError: the backend failed.

@@ -123,7 +123,7 @@ class _FrameGraph:
         return graph.reshape(self._cut_off(logits), (1, 1, *coarse_hw))
 
     def _score_cells(self, coarse_map: str) -> str:
-        """Confidence of each cell, (cells,): see `stseg_ros.pipeline.select_regions`."""
+        """Confidence of each cell, (cells,): see `stseg_ros.pipeline.selectors.grid`."""
         graph, (rows, columns) = self.writer, self._geometry.grid
         height, width = self._geometry.coarse_hw
         probability = graph.node('Sigmoid', coarse_map)
@@ -176,9 +176,8 @@ class _FrameGraph:
         white, black = (graph.constant(grey, np.float32) for grey in (255.0, 0.0))
         mask = graph.node('Where', vehicle, white, black)
         graph.output(names.MASK, mask, TensorProto.UINT8, camera_hw)
-        if self._spec.logit_bytes:
-            rounded = graph.node('Round', self._to_bytes(fused_map))
-            graph.output(names.LOGIT_BYTES, rounded, TensorProto.UINT8, geometry.working_hw)
+        rounded = graph.node('Round', self._to_bytes(fused_map))
+        graph.output(names.LOGIT_BYTES, rounded, TensorProto.UINT8, geometry.working_hw)
 
     def _as_batch(self, pixels_nchw: str, prior_n1hw: str | None = None) -> str:
         """Bring pixels in the camera's channel order into a network's input form."""

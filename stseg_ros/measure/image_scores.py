@@ -85,7 +85,7 @@ def score_image(result: SegmentationResult, truth: Truth) -> ImageScore:
         boundary=count_boundary(mask_hw, truth.border),
         objects=count_objects(mask_hw, vehicle_hw, truth.objects),
         probabilities=count_probabilities(
-            resize_logit_bytes(result.logit_bytes_hw, (height, width)), vehicle_hw
+            resize_logit_bytes(result.wanted_logit_bytes_hw(), (height, width)), vehicle_hw
         ),
         regions=len(result.selection),
     )

@@ -14,12 +14,11 @@ import numpy as np
 from stseg_ros.config import SegmenterSettings
 from stseg_ros.engines import graph_runner as names
 from stseg_ros.engines.graph_runner import FrameGraphSpec, GraphOpener, GraphRunner
-from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO, threshold_byte
+from stseg_ros.pipeline.graph_inputs import graph_inputs, graph_spec
 from stseg_ros.pipeline.preprocess import check_frame
 from stseg_ros.pipeline.segmenter import check_regions
-from stseg_ros.pipeline.select_regions import grid_boxes_xyxy
+from stseg_ros.pipeline.selectors.cells import grid_boxes_xyxy
 from stseg_ros.records import (
-    ChannelOrder,
     Frame,
     FrameTiming,
     Int32Array,
@@ -37,11 +36,6 @@ _WARM_UP_FRAMES = 3
 # The eight that a latency budget chooses from, coarse only, and one more.
 _GRAPHS_KEPT = 10
 
-_CHANNELS = {ChannelOrder.RGB: (0, 1, 2), ChannelOrder.BGR: (2, 1, 0)}
-
-# Above any confidence: refine_below of 1 sets no bound, so that sure cells are refined, too.
-_NO_BOUND = 2.0
-
 
 class OneGraphSegmenter:
     """Segments frames with one graph each. It belongs to the thread that calls `segment`.
@@ -56,6 +50,7 @@ class OneGraphSegmenter:
         backend: name of the inference backend.
         device: what the graphs run on.
         backend_note: which backend was taken and why, one line.
+        wants_logits: whether results have their logits, which cost a copy; any thread may assign.
     """
 
     def __init__(
@@ -88,9 +83,10 @@ class OneGraphSegmenter:
         self._graphs: OrderedDict[FrameGraphSpec, GraphRunner] = OrderedDict()
         self._boxes_xyxy = grid_boxes_xyxy(geometry.grid, geometry.working_hw)
         self.settings = settings
-        runner = self._graph(self._spec(self._camera_hw, settings))
+        runner = self._graph(graph_spec(geometry, self._camera_hw, settings))
         self.backend = runner.backend
         self.device = runner.device
+        self.wants_logits = True
         self.backend_note = backend_note or f'{runner.backend} on {runner.device}, one graph'
 
     @property
@@ -140,18 +136,20 @@ class OneGraphSegmenter:
             settings = replace(settings, regions=limit_regions(settings.regions))
         height, width = frame.image_hwc.shape[:2]
         self._camera_hw = height, width
-        runner = self._graph(self._spec(self._camera_hw, settings))
+        runner = self._graph(graph_spec(self.geometry, self._camera_hw, settings))
         clock = [time.perf_counter_ns()]
 
-        inputs = _inputs(frame, settings)
+        inputs = graph_inputs(frame, settings)
         clock.append(time.perf_counter_ns())
 
-        outputs = runner.run(inputs)
+        outputs = runner.run(inputs, without=self._unwanted())
         clock.append(time.perf_counter_ns())
 
         # The runner's arrays are overwritten by the next frame.
         mask_hw = np.array(outputs[names.MASK])
-        logit_bytes_hw = np.array(outputs[names.LOGIT_BYTES])
+        logit_bytes_hw = (
+            np.array(outputs[names.LOGIT_BYTES]) if names.LOGIT_BYTES in outputs else None
+        )
         selection = self._selection(outputs, settings)
         clock.append(time.perf_counter_ns())
 
@@ -197,10 +195,6 @@ class OneGraphSegmenter:
                 graphs.callback(runner.close)
             self._graphs.clear()
 
-    def _spec(self, camera_hw: tuple[int, int], settings: SegmenterSettings) -> FrameGraphSpec:
-        regions = min(settings.regions, len(self._boxes_xyxy))
-        return FrameGraphSpec(camera_hw=camera_hw, regions=regions, fusion=settings.fusion)
-
     def _graph(self, spec: FrameGraphSpec) -> GraphRunner:
         """Return the graph of a specification, making it at first need."""
         runner = self._graphs.get(spec)
@@ -213,13 +207,17 @@ class OneGraphSegmenter:
         self._graphs.move_to_end(spec)
         return runner
 
+    def _unwanted(self) -> tuple[str, ...]:
+        """Name the outputs that stay on the device."""
+        return () if self.wants_logits else (names.LOGIT_BYTES,)
+
     def _run_black(self, settings: SegmenterSettings) -> list[int]:
         """Run a graph on black images; return its times, ns."""
-        runner = self._graph(self._spec(self._camera_hw, settings))
-        inputs = _inputs(Frame(image_hwc=np.zeros((*self._camera_hw, 3), np.uint8)), settings)
+        runner = self._graph(graph_spec(self.geometry, self._camera_hw, settings))
+        inputs = graph_inputs(Frame(image_hwc=np.zeros((*self._camera_hw, 3), np.uint8)), settings)
         clock = [time.perf_counter_ns()]
         for _ in range(_WARM_UP_FRAMES):
-            runner.run(inputs)
+            runner.run(inputs, without=self._unwanted())
             clock.append(time.perf_counter_ns())
         return [int(passed) for passed in np.diff(clock)]
 
@@ -233,18 +231,3 @@ class OneGraphSegmenter:
             doubtful = score < np.float32(settings.refine_below)
             chosen, score = chosen[doubtful], score[doubtful]
         return RegionSelection(boxes_xyxy=self._boxes_xyxy[chosen], score=score)
-
-
-def _inputs(frame: Frame, settings: SegmenterSettings) -> dict[str, npt.NDArray[Any]]:
-    """Collect the inputs of a graph."""
-    # A rounded byte is above the limit when what was rounded is half a step above it.
-    threshold_logit = (threshold_byte(settings.threshold) + 0.5 - ZERO) / STEPS_PER_LOGIT
-    inputs: dict[str, npt.NDArray[Any]] = {
-        names.FRAME: np.ascontiguousarray(frame.image_hwc),
-        names.CHANNELS: np.array(_CHANNELS[frame.channel_order], np.int32),
-        names.THRESHOLD: np.array([threshold_logit], np.float32),
-    }
-    if settings.regions:
-        limit = settings.refine_below if settings.refine_below < 1.0 else _NO_BOUND
-        inputs[names.REFINE_BELOW] = np.array([limit], np.float32)
-    return inputs

@@ -21,11 +21,14 @@ class Segmenter(Protocol):
         backend: name of the inference backend.
         backend_note: which backend was taken and why, one line.
         settings: what may change between frames; any thread may assign it at any time.
+        wants_logits: whether results must have their logits. Where they would have to be fetched
+            from a GPU and this is False, results come without; any thread may assign it.
     """
 
     geometry: Geometry
     backend: str
     backend_note: str
+    wants_logits: bool
 
     @property
     def device(self) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stseg_ros.bundle import Geometry
     from stseg_ros.engines.backends import EnginePair
-    from stseg_ros.pipeline.select_regions import RegionSelector
+    from stseg_ros.pipeline.selectors.region_selector import RegionSelector
 
 _WARM_UP_FRAMES = 3
 
@@ -37,6 +37,7 @@ class TwoStageSegmenter:
         geometry: the sizes of the networks.
         backend: name of the inference backend.
         backend_note: which backend was taken and why, one line.
+        wants_logits: means nothing here, where the logits are at hand in any case.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class TwoStageSegmenter:
         self.geometry = geometry
         self.backend = engines.refine.backend
         self.backend_note = engines.note
+        self.wants_logits = True
         self._engines = engines
         self._selector = selector
         self._sampler = FrameSampler(

@@ -7,14 +7,16 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
+from stseg_ros.bundle import DEFAULT_BUNDLE
+from stseg_ros.config import EXECUTIONS, FUSIONS
 from stseg_ros.verbs.build_progress import build_progress
+from stseg_ros.verbs.build_requests import PRECISIONS, read_wanted, requests
 from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
-    from stseg_ros.engines.engine_cache import CacheEntry, EngineCache
-    from stseg_ros.engines.tensorrt_build import BuildRequest, FoundPlan
-    from stseg_ros.engines.tensorrt_library import TensorRtLibrary
+    from stseg_ros.engines.plan_build.plans import BuildRequest, FoundPlan
+    from stseg_ros.engines.plan_cache.cache import CacheEntry, EngineCache
+    from stseg_ros.engines.tensorrt.library import TensorRtLibrary
 
 SUMMARY = """\
 Build a bundle's TensorRT engines and keep them in the cache, where the node and every other verb
@@ -24,13 +26,14 @@ EXAMPLES = """
 stseg build
 stseg build --backend tensorrt_rtx --compute-capability 8.9 12.0
 stseg build --bundle models/my_driving --precision fp32
+stseg build --execution one_graph --frame-size 1280x720 1242x375
+stseg build --config config/segment.yaml
 stseg build --list
 stseg build --clean
 """
 
-# As in `stseg_ros.engines.tensorrt_library` and `build_request`, here so that --help is quick.
+# As in `stseg_ros.engines.tensorrt.library`, here so that --help is quick.
 _BACKENDS = ('tensorrt', 'tensorrt_rtx')
-_PRECISIONS = ('fp16', 'fp32')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument(
         '--bundle',
-        default=DEFAULT_BUNDLE,
-        help='name of a shipped bundle, or a bundle folder (default: %(default)s)',
+        help=f'name of a shipped bundle, or a bundle folder (default: {DEFAULT_BUNDLE})',
+    )
+    parser.add_argument(
+        '--config',
+        type=Path,
+        metavar='FILE',
+        help="the node's parameter file, or settings as of stseg segment; bundle, execution, "
+        'precision, regions and fusion are taken from it',
     )
     parser.add_argument(
         '--backend',
@@ -58,9 +67,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--precision',
-        choices=_PRECISIONS,
-        default=_PRECISIONS[0],
-        help='arithmetic of the networks (default: %(default)s)',
+        choices=PRECISIONS,
+        help=f'arithmetic of the networks (default: {PRECISIONS[0]})',
+    )
+    graphs = parser.add_argument_group(
+        'one graph', 'Both networks and all steps between them as one engine per image size.'
+    )
+    graphs.add_argument(
+        '--execution',
+        choices=EXECUTIONS,
+        help='build the networks, or one graph of each --frame-size (default: stages)',
+    )
+    graphs.add_argument(
+        '--frame-size',
+        nargs='+',
+        metavar='WxH',
+        help="sizes of the cameras' images; the bundle's working size is always built, too",
+    )
+    graphs.add_argument(
+        '--regions', type=int, metavar='K', help="regions refined (default: the bundle's number)"
+    )
+    graphs.add_argument(
+        '--fusion', choices=FUSIONS, help="how they are merged (default: the bundle's way)"
     )
     parser.add_argument(
         '--output',
@@ -86,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         StsegError: the bundle, the library or the GPU to build for is at fault.
     """
-    from stseg_ros.engines.engine_cache import EngineCache
+    from stseg_ros.engines.plan_cache.cache import EngineCache
 
     cache = EngineCache(arguments.output)
     if arguments.list:
@@ -99,20 +127,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace, cache: EngineCache) -> int:
-    from stseg_ros.engines.tensorrt_build import network_requests
-
-    bundle = ModelBundle.read(find_bundle(arguments.bundle))
+    wanted = read_wanted(arguments)
     library = _open_library(arguments.backend, arguments.compute_capability)
     if arguments.output is not None:
         make_output_folder(arguments.output)
-    print(f'{library.name} {library.version}, bundle {bundle.name}, {arguments.precision}')
+    print(f'{library.name} {library.version}, bundle {wanted.bundle.name}, {wanted.precision}')
     all_kept = True
     for capability in arguments.compute_capability or [None]:
-        requests = network_requests(
-            bundle, precision=arguments.precision, compute_capability=capability
-        )
-        for stage, request in requests.items():
-            title = stage if capability is None else f'{stage}, {capability}'
+        for name, request in requests(wanted, capability):
+            title = name if capability is None else f'{name}, {capability}'
             found = _build_one(title, library, request, cache)
             all_kept = all_kept and found.is_kept
     print(f'engines in {cache.root}' if all_kept else 'not every engine could be kept, see above')
@@ -123,7 +146,7 @@ def _build_one(
     title: str, library: TensorRtLibrary, request: BuildRequest, cache: EngineCache
 ) -> FoundPlan:
     """Find or build one engine, with a progress bar."""
-    from stseg_ros.engines.tensorrt_build import find_or_build
+    from stseg_ros.engines.plan_build.plans import find_or_build
 
     with build_progress(title) as progress:
         found = find_or_build(library, request, cache, progress=progress)
@@ -134,8 +157,8 @@ def _build_one(
 
 def _open_library(name: str | None, capabilities: list[str] | None) -> TensorRtLibrary:
     """Import the library that was named, or the first that is installed and of use here."""
-    from stseg_ros.engines.nvidia_gpu import find_gpu
-    from stseg_ros.engines.tensorrt_library import (
+    from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
+    from stseg_ros.engines.tensorrt.library import (
         LIBRARIES,
         TENSORRT_RTX,
         is_installed,

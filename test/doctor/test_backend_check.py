@@ -13,7 +13,8 @@ from stseg_ros.bundle import NetworkFile, Networks, file_sha256, write_manifest
 from stseg_ros.doctor import backend_check
 from stseg_ros.doctor.backend_check import BackendCheck
 from stseg_ros.doctor.finding import Status
-from stseg_ros.engines import backends, nvidia_gpu
+from stseg_ros.engines import backends
+from stseg_ros.engines.cuda import nvidia_gpu
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ import pytest
 
 from stseg_ros.doctor.cache_check import CacheCheck
 from stseg_ros.doctor.finding import Status
-from stseg_ros.engines.engine_cache import EngineCache, PlanKey
+from stseg_ros.engines.plan_cache.cache import EngineCache, PlanKey
 
 KEY = PlanKey(
     onnx_sha256='0' * 64,

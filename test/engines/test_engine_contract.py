@@ -12,12 +12,12 @@ from support.tiny_bundle import write_redness_network
 
 from stseg_ros.engines import backends
 from stseg_ros.engines.backends import BACKENDS, EnginePair, open_pair
+from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
 from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
-from stseg_ros.engines.nvidia_gpu import find_gpu
-from stseg_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
-from stseg_ros.engines.openvino_engine import OpenVinoEngine
-from stseg_ros.engines.tensorrt_engine import TensorRtEngine, TensorRtRtxEngine
-from stseg_ros.engines.tensorrt_library import is_installed
+from stseg_ros.engines.onnxruntime.engine import OnnxRuntimeEngine
+from stseg_ros.engines.openvino.engine import OpenVinoEngine
+from stseg_ros.engines.tensorrt.engine import TensorRtEngine, TensorRtRtxEngine
+from stseg_ros.engines.tensorrt.library import is_installed
 from stseg_ros.errors import ConfigError, EngineError
 from stseg_ros.records import ChannelOrder
 

@@ -12,8 +12,8 @@ import pytest
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import ModelBundle, find_bundle
 from stseg_ros.config import PipelineConfig
-from stseg_ros.engines.nvidia_gpu import find_gpu
-from stseg_ros.engines.tensorrt_library import LIBRARIES, is_installed
+from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
+from stseg_ros.engines.tensorrt.library import LIBRARIES, is_installed
 from stseg_ros.records import ChannelOrder, Frame, SegmentationResult
 
 IMAGES = (

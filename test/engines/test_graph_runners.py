@@ -11,8 +11,9 @@ from support.tiny_bundle import WORKING_HW, read_tiny_bundle
 
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.graph_runner import FrameGraphSpec, GraphRunner
-from stseg_ros.engines.onnxruntime_graph import OnnxRuntimeGraph
-from stseg_ros.engines.openvino_graph import OpenVinoGraph
+from stseg_ros.engines.onnx_source import NamedModel
+from stseg_ros.engines.onnxruntime.graph import OnnxRuntimeGraph
+from stseg_ros.engines.openvino.graph import OpenVinoGraph
 from stseg_ros.errors import EngineError
 from stseg_ros.frame_graph.build import build_frame_graph
 
@@ -31,9 +32,9 @@ def runner(runner_type: type, tmp_path: Path) -> GraphRunner:
     return runner_type(model(tmp_path, regions=4), FLOAT32)
 
 
-def model(root: Path, *, regions: int) -> bytes:
+def model(root: Path, *, regions: int) -> NamedModel:
     spec = FrameGraphSpec(camera_hw=CAMERA_HW, regions=regions, fusion='paste')
-    return build_frame_graph(read_tiny_bundle(root), spec)
+    return NamedModel(name='a frame', content=build_frame_graph(read_tiny_bundle(root), spec))
 
 
 def inputs(*, half_red: bool = True, refining: bool = True) -> dict[str, np.ndarray]:
@@ -77,6 +78,15 @@ def test_without_regions_there_are_none(runner_type: type, tmp_path: Path) -> No
     assert set(runner.run(inputs(refining=False))) == {'mask', 'scores', 'logit_bytes'}
 
 
+def test_what_is_not_asked_for_does_not_come(runner: GraphRunner) -> None:
+    whole = {name: array.copy() for name, array in runner.run(inputs()).items()}
+    lean = runner.run(inputs(), without=('logit_bytes',))
+    assert set(lean) == {'mask', 'scores', 'chosen'}
+    for name, array in lean.items():
+        np.testing.assert_array_equal(array, whole[name])
+    assert set(runner.run(inputs())) == set(whole)
+
+
 def test_a_wrong_frame_is_an_engine_error(runner: GraphRunner) -> None:
     wrong = inputs() | {'frame': np.zeros((8, 8, 3), np.uint8)}
     with pytest.raises(EngineError, match=runner.backend):
@@ -85,8 +95,8 @@ def test_a_wrong_frame_is_an_engine_error(runner: GraphRunner) -> None:
 
 
 def test_what_is_no_graph_is_refused(runner_type: type) -> None:
-    with pytest.raises(EngineError, match='cannot open the graph of a frame') as refused:
-        runner_type(b'not a graph', FLOAT32)
+    with pytest.raises(EngineError, match='cannot open a frame') as refused:
+        runner_type(NamedModel(name='a frame', content=b'not a graph'), FLOAT32)
     assert '\n' not in str(refused.value)
 
 

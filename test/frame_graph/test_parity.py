@@ -16,9 +16,9 @@ from stseg_ros.config import PipelineConfig
 from stseg_ros.datasets.synthetic.scenes import render_scene
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.graph_runner import FrameGraphSpec
-from stseg_ros.engines.network_steps import prepare_network
-from stseg_ros.engines.onnxruntime_graph import OnnxRuntimeGraph
-from stseg_ros.engines.openvino_graph import OpenVinoGraph
+from stseg_ros.engines.network_rewrite.network_steps import prepare_network
+from stseg_ros.engines.onnxruntime.graph import OnnxRuntimeGraph
+from stseg_ros.engines.openvino.graph import OpenVinoGraph
 from stseg_ros.frame_graph.build import build_frame_graph
 from stseg_ros.frame_graph.opener import graph_opener
 from stseg_ros.pipeline.one_graph import OneGraphSegmenter

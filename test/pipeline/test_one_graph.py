@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from stseg_ros.bundle import Geometry
 from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.graph_runner import FrameGraphSpec
-from stseg_ros.engines.onnxruntime_graph import OnnxRuntimeGraph
+from stseg_ros.engines.onnxruntime.graph import OnnxRuntimeGraph
 from stseg_ros.errors import ConfigError, EngineError, FrameError
 from stseg_ros.frame_graph.opener import graph_opener
 from stseg_ros.pipeline.latency_budget import budget_steps
@@ -46,13 +46,16 @@ class FakeRunner:
         self._mask = np.zeros(spec.camera_hw, np.uint8)
         self._logits = np.zeros(GEOMETRY.working_hw, np.uint8)
 
-    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def run(
+        self, inputs: Mapping[str, np.ndarray], *, without: Collection[str] = ()
+    ) -> dict[str, Any]:
         self.inputs.append(dict(inputs))
         # The same memory every time, as runners may.
         self._mask[...] = len(self.inputs)
         self._logits[...] = len(self.inputs)
         outputs = {'mask': self._mask, 'logit_bytes': self._logits, 'scores': SCORES}
-        return outputs | ({'chosen': RANKED[: self.spec.regions]} if self.spec.regions else {})
+        outputs |= {'chosen': RANKED[: self.spec.regions]} if self.spec.regions else {}
+        return {name: array for name, array in outputs.items() if name not in without}
 
     def close(self) -> None:
         self.closed += 1
@@ -191,6 +194,20 @@ def test_results_outlive_the_next_frame(segmenter: OneGraphSegmenter) -> None:
     assert (first.mask_hw == 1).all()
     assert (first.logit_bytes_hw == 1).all()
     assert (first.stamp_ns, first.frame_id) == (7, 'cam')
+
+
+def test_logits_stay_where_nobody_wants_them(
+    segmenter: OneGraphSegmenter, opener: FakeOpener
+) -> None:
+    segmenter.wants_logits = False
+    lean = segmenter.segment(frame())
+    assert lean.logit_bytes_hw is None
+    assert (lean.mask_hw == 1).all()
+    assert len(lean.selection) == 3
+    segmenter.wants_logits = True
+    assert segmenter.segment(frame()).wanted_logit_bytes_hw().shape == GEOMETRY.working_hw
+    # The same graph serves both: nobody waits for another.
+    assert len(opener.opened) == 1
 
 
 def test_the_graphs_time_is_the_part_that_depends_on_the_regions(

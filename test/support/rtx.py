@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stseg_ros.engines.tensorrt_library import TENSORRT_RTX, TensorRtLibrary, load_library
+from stseg_ros.engines.tensorrt.library import TENSORRT_RTX, TensorRtLibrary, load_library
 from stseg_ros.errors import EngineError
 
 CAPABILITY = '8.9'
+# How a plan of TensorRT-RTX begins.
+RTX_MAGIC = b'vtrt'
 
 
 def require_rtx() -> TensorRtLibrary:

@@ -15,11 +15,14 @@ from support.tiny_bundle import read_tiny_bundle, write_redness_network, write_t
 
 from stseg_ros.bundle import NetworkFile, file_sha256, write_manifest
 from stseg_ros.cli import main
-from stseg_ros.engines import build_target, nvidia_gpu, tensorrt_build, tensorrt_library
-from stseg_ros.engines.nvidia_gpu import NvidiaGpu
-from stseg_ros.engines.tensorrt_library import TensorRtLibrary
+from stseg_ros.engines.cuda import nvidia_gpu
+from stseg_ros.engines.cuda.nvidia_gpu import NvidiaGpu
+from stseg_ros.engines.plan_build import plans as tensorrt_build
+from stseg_ros.engines.plan_build import target as build_target
+from stseg_ros.engines.tensorrt import library as tensorrt_library
+from stseg_ros.engines.tensorrt.library import TensorRtLibrary
 from stseg_ros.errors import EngineError
-from stseg_ros.verbs import build
+from stseg_ros.verbs import build, build_requests
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +217,7 @@ def test_ctrl_c_ends_it_with_nothing_half_written(
 
     def interrupted(work: Any, *, progress: Any, stop: Any) -> Any:
         def press(share: float, phase: str) -> None:
-            # Not the signal itself, see test_tensorrt_build.
+            # Not the signal itself, see test_builder_watched.
             _thread.interrupt_main()
             progress(share, phase)
 
@@ -239,8 +242,8 @@ def test_an_engine_that_cannot_be_kept_is_told(
 
 
 def test_the_choices_are_the_libraries() -> None:
-    from stseg_ros.engines.build_request import PRECISIONS
-    from stseg_ros.engines.tensorrt_library import LIBRARIES
+    from stseg_ros.engines.plan_build.request import PRECISIONS
+    from stseg_ros.engines.tensorrt.library import LIBRARIES
 
     assert build._BACKENDS == LIBRARIES
-    assert build._PRECISIONS == PRECISIONS
+    assert build_requests.PRECISIONS == PRECISIONS

@@ -1,0 +1,1 @@
+"""CUDA's driver and runtime, without a toolkit."""

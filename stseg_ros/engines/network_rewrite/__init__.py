@@ -1,0 +1,1 @@
+"""ONNX networks rewritten for the builders of plans."""

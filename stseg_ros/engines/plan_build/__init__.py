@@ -1,0 +1,1 @@
+"""Plans built from ONNX networks by TensorRT and TensorRT-RTX."""

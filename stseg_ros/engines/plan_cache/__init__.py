@@ -1,0 +1,1 @@
+"""Built plans kept on disk."""

@@ -1,0 +1,1 @@
+"""Plans run by TensorRT and TensorRT-RTX."""
