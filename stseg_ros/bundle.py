@@ -16,7 +16,7 @@ import yaml
 from stseg_ros.config import SegmenterSettings
 from stseg_ros.errors import BundleError, ConfigError
 from stseg_ros.locations import data_roots
-from stseg_ros.strict_yaml import build_record, read_mapping
+from stseg_ros.strict_yaml import build_record, read_mapping, shown
 
 SCHEMA = 1
 MANIFEST = 'bundle.yaml'
@@ -187,7 +187,7 @@ class ModelBundle:
             schema = content.get('schema', SCHEMA)
             if schema != SCHEMA:
                 raise ConfigError(
-                    f'{manifest_path}: schema is {schema!r}; this version reads {SCHEMA}, '
+                    f'{manifest_path}: schema is {shown(schema)}; this version reads {SCHEMA}, '
                     'update stseg_ros or export the bundle again'
                 )
             manifest = build_record(Manifest, content, str(manifest_path))
@@ -210,11 +210,14 @@ class ModelBundle:
             path = self.root / network.file
             if path.parent != self.root:
                 raise BundleError(
-                    f'{self.root / MANIFEST}: {network.file!r} is not a plain file name'
+                    f'{self.root / MANIFEST}: {shown(network.file)} is not a plain file name'
                 )
-            if not path.is_file():
+            try:
+                digest = file_sha256(path) if path.is_file() else None
+            except OSError as err:
+                raise BundleError(f'{path}: cannot be read ({err.strerror})') from err
+            if digest is None:
                 raise BundleError(f'{path}: is missing; copy or export the whole bundle again')
-            digest = file_sha256(path)
             if digest != network.sha256.lower():
                 raise BundleError(
                     f'{path}: has SHA-256 {digest[:12]}..., {MANIFEST} records '
@@ -262,6 +265,10 @@ def find_bundle(name_or_path: str) -> Path:
         BundleError: there is none of that name; the message lists those there are.
     """
     direct = Path(name_or_path).expanduser()
+    if direct.is_absolute() and not direct.is_dir():
+        raise BundleError(
+            f"{direct}: no such folder; give a bundle's folder, or the name of a shipped bundle"
+        )
     if (direct / MANIFEST).is_file() or direct.is_absolute():
         return direct
     shipped = shipped_bundles()

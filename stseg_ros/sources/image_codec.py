@@ -15,6 +15,7 @@ from stseg_ros.sources.raw_encodings import SUPPORTED_ENCODINGS, RawImage, decod
 
 # The array that came in was stored as if it were BGR, so the decoder's BGR is really RGB.
 _STORED_AS_RGB = re.compile(r';.*compressed rgb')
+_LONGEST_NAME = 60
 
 
 class Stamp(Protocol):
@@ -116,13 +117,15 @@ def decode_compressed(message: CompressedImageMessage) -> Frame:
     """
     if 'compressedDepth' in message.format:
         raise FrameError(
-            f'format {message.format!r} is a depth image; subscribe to a colour image topic'
+            f'format {_quoted(message.format)} is a depth image; subscribe to a colour image topic'
         )
     data = bytes(message.data)
     try:
         image_hwc = decode_image_file(data)
     except FrameError as error:
-        raise FrameError(f'compressed image (format {message.format!r}): {error}') from error
+        raise FrameError(
+            f'compressed image (format {_quoted(message.format)}): {error}'
+        ) from error
     stored_as_rgb = _STORED_AS_RGB.search(message.format) is not None
     order = ChannelOrder.RGB if stored_as_rgb else ChannelOrder.BGR
     return _frame(image_hwc, order, message.header)
@@ -166,6 +169,11 @@ def _frame(image_hwc: UInt8Array, order: ChannelOrder, header: Header) -> Frame:
     )
 
 
+def _quoted(name: str) -> str:
+    """Quote a name from a message, which may be anything of any length, for another message."""
+    return repr(name if len(name) <= _LONGEST_NAME else f'{name[:_LONGEST_NAME]}...')
+
+
 def _decode_with_cv_bridge(message: ImageMessage) -> UInt8Array:
     """Leave an encoding that is not ours to cv_bridge, where a ROS installation has it.
 
@@ -176,7 +184,7 @@ def _decode_with_cv_bridge(message: ImageMessage) -> UInt8Array:
         FrameError: cv_bridge is missing, does not work with this NumPy, or cannot convert either.
     """
     unsupported = (
-        f'encoding {message.encoding!r} is not supported; publish one of '
+        f'encoding {_quoted(message.encoding)} is not supported; publish one of '
         f'{", ".join(sorted(SUPPORTED_ENCODINGS))}'
     )
     try:

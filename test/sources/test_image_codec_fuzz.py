@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.damaged_images import (
+    damage_file,
+    damaged_compressed,
+    damaged_raw,
+    good_files,
+)
 from support.image_messages import compressed, image
 
 from stseg_ros.errors import FrameError
@@ -24,6 +35,11 @@ FUZZ = settings(
 )
 NOISE = np.random.default_rng(7).integers(0, 256, (24, 32, 3), dtype=np.uint8)
 FILES = {suffix: cv2.imencode(suffix, NOISE)[1].tobytes() for suffix in ('.jpg', '.png')}
+GOOD_FILES = good_files()
+# Hypothesis takes a millisecond for an example, the decoder much less for a message.
+BATCH = 100
+BATCHES = settings(FUZZ, max_examples=250)
+SEEDS = st.integers(0, 2**32 - 1)
 CUTS = st.tuples(st.integers(0, 6000), st.integers(0, 6000))
 FLIPS = st.lists(st.tuples(st.integers(0, 6000), st.integers(1, 255)), max_size=6)
 
@@ -38,21 +54,22 @@ def damage(data: bytes, cut: tuple[int, int], flips: list[tuple[int, int]]) -> b
     return bytes(damaged)
 
 
-def decode_or_frame_error(message: object) -> None:
-    """Fail on anything but a well-formed frame or a FrameError of one line."""
+def decode_or_frame_error(message: object) -> bool:
+    """Fail on anything but a well-formed frame or a FrameError of one line; tell if a frame."""
     try:
         frame = decode(message)
     except FrameError as error:
         text = str(error)
-        if not text or '\n' in text:
-            pytest.fail(f'{text!r} is not one line')
-        return
+        if not text or '\n' in text or len(text) > 1000:
+            pytest.fail(f'{text[:2000]!r} is not one line')
+        return False
     assert frame.image_hwc.dtype == np.uint8
     assert frame.image_hwc.ndim == 3
     assert frame.image_hwc.shape[2] == 3
     assert frame.image_hwc.size
     # Reads every byte of a view, so one that reaches beyond its buffer would show.
     assert 0 <= int(frame.image_hwc.sum(dtype=np.int64)) <= frame.image_hwc.size * 255
+    return True
 
 
 @FUZZ
@@ -103,3 +120,65 @@ def test_damaged_serialised_messages(cut: tuple[int, int], flips: list[tuple[int
     except FrameError:
         return
     decode_or_frame_error(deserialized)
+
+
+@BATCHES
+@given(SEEDS)
+def test_thousands_of_damaged_compressed_images(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    for _ in range(BATCH):
+        decode_or_frame_error(damaged_compressed(dice, GOOD_FILES))
+
+
+@BATCHES
+@given(SEEDS)
+def test_thousands_of_raw_images_whose_fields_do_not_agree(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    for _ in range(BATCH):
+        decode_or_frame_error(damaged_raw(dice))
+
+
+def test_the_damage_is_neither_too_small_nor_too_great() -> None:
+    """Messages that are all refused at the first look, or all fine, would prove nothing."""
+    assert all(decode_or_frame_error(compressed(data)) for data in GOOD_FILES)
+    dice = np.random.default_rng(1)
+    files = [damage_file(dice, GOOD_FILES) for _ in range(1000)]
+    assert 100 < sum(decode_or_frame_error(compressed(data)) for data in files) < 900
+    raw = [damaged_raw(dice) for _ in range(1000)]
+    assert 30 < sum(decode_or_frame_error(message) for message in raw) < 900
+
+
+BOMBS = """
+import resource, sys
+from support.damaged_images import bombs
+from support.image_messages import compressed
+from stseg_ros.errors import FrameError
+from stseg_ros.sources.image_codec import decode
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+messages = {name: compressed(data) for name, data in bombs().items()}
+before = peak_mb()
+for name, message in messages.items():
+    try:
+        if decode(message).image_hwc.size > 1000:
+            print(name, 'was decoded')
+    except FrameError:
+        pass
+    if peak_mb() - before > 20:
+        print(name, 'took', peak_mb() - before, 'MB')
+        break
+"""
+
+
+def test_a_small_message_takes_little_memory_whatever_size_it_claims() -> None:
+    folders = [str(path) for path in Path(__file__).parents[1:3]]
+    shown = subprocess.run(
+        [sys.executable, '-c', BOMBS],
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(folders)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == ''
