@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from stseg_ros.errors import BundleError, EngineError, FrameError
 from stseg_ros.ros_node.budgeted_segmenter import BudgetedSegmenter
+from stseg_ros.ros_node.onlooker_outputs import FrameView
 from stseg_ros.ros_node.throttle import Throttle
 from stseg_ros.sources.image_codec import decode
 from stseg_ros.sources.timing_message import timing_key_values
 
 if TYPE_CHECKING:
     from rclpy.impl.rcutils_logger import RcutilsLogger
+    from std_msgs.msg import Header
 
     from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.records import Frame, SegmentationResult
@@ -71,6 +73,7 @@ class FrameProcessor:
             logger: where unusable images are reported.
             is_shut_down: whether ROS has been shut down, so that publishing must fail.
         """
+        self._opened = segmenter
         self._segmenter = BudgetedSegmenter(segmenter)
         self._outputs = outputs
         self._statistics = statistics
@@ -89,6 +92,7 @@ class FrameProcessor:
         """
         self._stumbled = False
         self._segmenter.prepare(self.parameters.latency_budget_ms)
+        self._announce_labels()
 
     def process(self, received: ReceivedImage) -> None:
         """Process one message.
@@ -137,6 +141,7 @@ class FrameProcessor:
     def _segment(self, frame: Frame, received: ReceivedImage) -> SegmentationResult:
         # The budget, or the number of regions, may have been changed since the last frame.
         self._segmenter.prepare(self.parameters.latency_budget_ms)
+        self._opened.wants_logits = self._outputs.has_onlookers()
         return self._segmenter.segment(frame, received.received_ns)
 
     def _note_bad(self, reason: str) -> None:
@@ -185,14 +190,29 @@ class FrameProcessor:
             segmenter.learn(result, latency_ns)
             pairs = timing_key_values(dataclasses.replace(result, timing=timing), extra)
             self._outputs.publish_timing(header, pairs, segmenter.device)
-            self._outputs.publish_wanted(header, frame, result, self.parameters.overlay_alpha)
+            # The threshold may have been changed since the last frame.
+            self._announce_labels()
+            self._outputs.publish_wanted(self._view(header, frame, result))
         except Exception as err:
             if self._is_shut_down():
                 raise
             self._report_unpublished(err)
 
+    def _announce_labels(self) -> None:
+        self._outputs.announce_labels(self._opened.settings.threshold)
+
+    def _view(self, header: Header, frame: Frame, result: SegmentationResult) -> FrameView:
+        parameters = self.parameters
+        return FrameView(
+            header=header,
+            frame=frame,
+            result=result,
+            overlay_alpha=parameters.overlay_alpha,
+            vehicle_min_pixels=parameters.vehicle_min_pixels,
+        )
+
     def _report_unpublished(self, err: Exception) -> None:
-        text = f'overlay, confidence or timing not published: {type(err).__name__}: {err}'
+        text = f'a topic beside the mask not published: {type(err).__name__}: {err}'
         left_out = self._throttle.admit(text, self.parameters.log_throttle_s)
         if left_out is not None:
             self._logger.error(f'{text}{_more(left_out)}\n{traceback.format_exc()}')

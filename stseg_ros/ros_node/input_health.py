@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from rclpy.qos import QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
@@ -32,7 +33,7 @@ def explain_silence(node: Node, topic: str, message_type: str, qos: QoSProfile) 
     """
     publishers = node.get_publishers_info_by_topic(topic)
     if not publishers:
-        return f'nobody publishes {topic}; {_other_image_topics(node, topic)}'
+        return f'nobody publishes {topic}; {_other_image_topics(node, topic, message_type)}'
     fitting = [info for info in publishers if info.topic_type == message_type]
     if not fitting:
         found = publishers[0].topic_type
@@ -118,26 +119,31 @@ def _lost_hint(topic: str, qos: QoSProfile) -> str:
     return f'{hint}; FASTDDS_BUILTIN_TRANSPORTS must be the same on both sides'
 
 
-def _other_image_topics(node: Node, topic: str) -> str:
+def _other_image_topics(node: Node, topic: str, message_type: str) -> str:
     """Advise on the image topics that there are."""
-    topics = sorted(
-        name
-        for name, types in node.get_topic_names_and_types()
+    topics = {
+        name: types
+        for name, types in sorted(node.get_topic_names_and_types())
         if name != topic
         and set(types) & set(_TRANSPORT_OF_TYPE)
         and node.count_publishers(name)
         and not _is_ours(node, name)
-    )
+    }
     if not topics:
         return 'no image topic is published at all: start the camera or play a bag'
-    if f'{topic}/compressed' in topics:
-        return f'but {topic}/compressed is there: start the node with transport:=compressed'
-    return f'image topics there are: {", ".join(topics)}; remap image to one of them'
+    if (compressed := f'{topic}/compressed') in topics:
+        return f'but {compressed} is there: start the node with transport:=compressed'
+    raw = topic.removesuffix('/compressed')
+    if RAW in topics.get(raw, ()):
+        return f'but {raw} is there: start the node with transport:=raw'
+    advice = f'image topics there are: {", ".join(topics)}; remap image to one of them'
+    fitting = [name for name, types in topics.items() if message_type in types]
+    closest = difflib.get_close_matches(topic, fitting, n=1, cutoff=0.0)
+    return advice + ''.join(f', as image:={name}' for name in closest)
 
 
 def _is_ours(node: Node, topic: str) -> bool:
-    own = (node.get_name(), node.get_namespace())
+    # Segmenters of other cameras have this name in other namespaces.
     return all(
-        (info.node_name, info.node_namespace) == own
-        for info in node.get_publishers_info_by_topic(topic)
+        info.node_name == node.get_name() for info in node.get_publishers_info_by_topic(topic)
     )

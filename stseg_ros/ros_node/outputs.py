@@ -1,90 +1,54 @@
-"""The node's publishers, and the messages they send."""
+"""The node's publishers."""
 
 from __future__ import annotations
 
-import array
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.exceptions import InvalidHandle
-from rclpy.qos import QoSProfile
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
-from stseg_ros.pipeline.overlay import draw_overlay
 from stseg_ros.ros_node.diagnostics import diagnostic_array
+from stseg_ros.ros_node.image_buffers import ImageBuffer
+from stseg_ros.ros_node.onlooker_messages import find_messages, label_info
+from stseg_ros.ros_node.onlooker_outputs import FrameView, onlooker_outputs
 from stseg_ros.ros_node.qos import overridable, override_errors
 
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.publisher import Publisher
-    from std_msgs.msg import Header
 
-    from stseg_ros.records import Frame, SegmentationResult, UInt8Array
+    from stseg_ros.records import UInt8Array
 
 _DEPTH = 10
-
-
-class ImageBuffer:
-    """An image message that is filled again for every frame.
-
-    Its data is an array.array: rclpy of Humble checks every element of anything else.
-    """
-
-    def __init__(self, encoding: str) -> None:
-        """Start without pixels.
-
-        Args:
-            encoding: 'mono8' or 'bgr8'.
-        """
-        self._message = Image(encoding=encoding)
-
-    def fill(self, header: Header, pixels: UInt8Array) -> Image:
-        """Copy pixels into the message.
-
-        Args:
-            header: the header of the image that the pixels belong to, taken as it is.
-            pixels: (H, W) for mono8 or (H, W, 3) for bgr8, uint8.
-
-        Returns:
-            The message, valid until the next call.
-        """
-        message = self._message
-        if len(message.data) != pixels.size:
-            message.data = array.array('B', bytes(pixels.size))
-        np.copyto(np.frombuffer(message.data, np.uint8).reshape(pixels.shape), pixels)
-        message.header = header
-        message.height, message.width = pixels.shape[:2]
-        message.step = pixels.size // pixels.shape[0]
-        return message
 
 
 class Outputs:
     """Everything the node publishes of a frame."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, classes: tuple[str, ...] = ('background', 'vehicle')) -> None:
         """Create the publishers.
 
         Args:
             node: the node.
+            classes: names of the bundle's classes; the last is the one that the mask shows.
 
         Raises:
             ConfigError: a QoS override is wrong.
         """
         self._node = node
+        self._classes = classes
         self._status_name = f'{node.get_fully_qualified_name()}: frame timing'
+        self._mask_buffer = ImageBuffer('mono8')
+        self._threshold: float | None = None
         self._publishers: list[Publisher[Any]] = []
         try:
-            self._mask = self._advertise(Image, 'mask')
-            self._frame_timing = self._advertise(DiagnosticArray, 'frame_timing')
-            self._confidence = self._advertise(Image, 'confidence')
-            self._overlay = self._advertise(Image, 'overlay')
+            self._create_publishers()
         except BaseException:
             self.destroy()
             raise
-        self._mask_buffer = ImageBuffer('mono8')
-        self._confidence_buffer = ImageBuffer('mono8')
-        self._overlay_buffer = ImageBuffer('bgr8')
 
     def encode_mask(self, header: Header, mask_hw: UInt8Array) -> Image:
         """Make the mask's message.
@@ -120,23 +84,34 @@ class Outputs:
             diagnostic_array(header, name=self._status_name, pairs=pairs, hardware_id=hardware_id)
         )
 
-    def publish_wanted(
-        self, header: Header, frame: Frame, result: SegmentationResult, overlay_alpha: float
-    ) -> None:
+    def has_onlookers(self) -> bool:
+        """Say whether somebody subscribes to what `publish_wanted` makes."""
+        return any(publisher.get_subscription_count() for publisher, _ in self._onlooker_outputs)
+
+    def publish_wanted(self, view: FrameView) -> None:
         """Make and publish what costs time and has a subscriber.
 
         Args:
-            header: the camera image's header.
-            frame: the camera image.
-            result: its segmentation.
-            overlay_alpha: opacity of the overlay's tint.
+            view: the segmented frame; nothing is made of one that has no logits, since nobody
+                subscribed when it was segmented.
         """
-        if self._confidence.get_subscription_count():
-            confidence_hw = result.label_confidence_hw()
-            self._confidence.publish(self._confidence_buffer.fill(header, confidence_hw))
-        if self._overlay.get_subscription_count():
-            overlay_hwc = draw_overlay(frame, result, overlay_alpha)
-            self._overlay.publish(self._overlay_buffer.fill(header, overlay_hwc))
+        if view.result.logit_bytes_hw is None:
+            return
+        for publisher, make in self._onlooker_outputs:
+            if publisher.get_subscription_count():
+                publisher.publish(make(view))
+
+    def announce_labels(self, threshold: float) -> None:
+        """Publish what the classes are called, where this threshold has not been told yet.
+
+        Args:
+            threshold: of the probability, above which a pixel is the last class.
+        """
+        if self._label_info is None or threshold == self._threshold:
+            return
+        header = Header(stamp=self._node.get_clock().now().to_msg())
+        self._label_info.publish(label_info(self._vision_msgs, header, self._classes, threshold))
+        self._threshold = threshold
 
     def count_subscribers(self) -> tuple[int, int]:
         """Return how many listen to masks and to timings; any thread may ask."""
@@ -153,12 +128,33 @@ class Outputs:
         for publisher in self._publishers:
             self._node.destroy_publisher(publisher)
 
-    def _advertise(self, message_type: type, topic: str) -> Publisher[Any]:
+    def _create_publishers(self) -> None:
+        self._mask = self._advertise(Image, 'mask')
+        self._frame_timing = self._advertise(DiagnosticArray, 'frame_timing')
+        outputs, left_out = onlooker_outputs(len(self._classes) - 1)
+        self._onlooker_outputs = [
+            (self._advertise(output.message_type, output.topic), output.make) for output in outputs
+        ]
+        self._vision_msgs = find_messages('vision_msgs')
+        self._label_info = None
+        if self._vision_msgs is not None:
+            # Whoever comes late gets the latest one at once.
+            latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+            self._label_info = self._advertise(self._vision_msgs.LabelInfo, 'label_info', latched)
+        for line in left_out:
+            self._node.get_logger().debug(line)
+
+    def _advertise(
+        self, message_type: type, topic: str, qos: QoSProfile | None = None
+    ) -> Publisher[Any]:
+        # A remapping of mask moves mask/compressed along, as image_transport does it.
+        base, *rest = topic.split('/')
+        name = '/'.join([self._node.resolve_topic_name(base), *rest]) if rest else topic
         with override_errors(topic):
             publisher: Publisher[Any] = self._node.create_publisher(
                 message_type,
-                topic,
-                QoSProfile(depth=_DEPTH),
+                name,
+                qos or QoSProfile(depth=_DEPTH),
                 qos_overriding_options=overridable(),
             )
         self._publishers.append(publisher)

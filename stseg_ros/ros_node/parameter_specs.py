@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from stseg_ros.config import EXECUTIONS, FUSIONS, PRECISIONS
+from stseg_ros.config import DEFAULT_SELECTOR, EXECUTIONS, FUSIONS, PRECISIONS, SELECTORS
 from stseg_ros.engines.backends import AUTO, BACKENDS
 
 TRANSPORTS = ('raw', 'compressed')
@@ -113,6 +113,11 @@ SPECS = (
         live=True,
     ),
     ParameterSpec(
+        name='selector',
+        description=f'How regions are chosen; empty is {DEFAULT_SELECTOR}.',
+        constraints=f'Empty, or one of {", ".join(SELECTORS)}; grid where execution is one_graph.',
+    ),
+    ParameterSpec(
         name='latency_budget_ms',
         description='Longest time in ms from taking an image to publishing its mask: each frame '
         'is given as many of the regions as fit, down to none; 0 is no limit.',
@@ -125,6 +130,12 @@ SPECS = (
         description='Opacity of the tint on the overlay.',
         live=True,
         limits=(0.0, 1.0),
+    ),
+    ParameterSpec(
+        name='vehicle_min_pixels',
+        description='Least pixels of the mask that make a box on the topic vehicles.',
+        live=True,
+        limits=(1, 100_000_000),
     ),
     ParameterSpec(
         name='no_image_warning_s',

@@ -40,8 +40,10 @@ class NodeParameters:
     threshold: float = float(FROM_BUNDLE)
     refine_below: float = 1.0
     fusion: str = ''
+    selector: str = ''
     latency_budget_ms: float = 0.0
     overlay_alpha: float = 0.5
+    vehicle_min_pixels: int = 64
     no_image_warning_s: float = 3.0
     stamp_warning_s: float = 1.0
     log_throttle_s: float = 5.0
@@ -82,6 +84,7 @@ class NodeParameters:
             threshold=None if self.threshold == FROM_BUNDLE else self.threshold,
             refine_below=self.refine_below,
             fusion=self.fusion or None,
+            selector=self.selector or None,
             backend=self.backend,
             threads=self.threads,
             precision=self.precision,

@@ -179,8 +179,18 @@ def test_other_image_topics_are_named(make_node: MakeNode) -> None:
     other.create_publisher(Image, '/front/image_raw', 1)
     other.create_publisher(String, '/chatter', 1)
     said = said_about(camera, 'image topics there are: /front/image_raw;')
-    assert 'remap image to one of them' in said
+    assert said.endswith('remap image to one of them, as image:=/front/image_raw')
     assert 'chatter' not in said
+
+
+def test_the_topic_most_like_ours_is_the_example(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter', '-r', 'image:=/rear/image'))
+    other = make_node('camera')
+    for topic in ('/front/image_raw', '/rear/image_raw'):
+        other.create_publisher(Image, topic, 1)
+    other.create_publisher(CompressedImage, '/rear/image_', 1)
+    said = said_about(camera, '/front/image_raw, /rear/image_, /rear/image_raw;')
+    assert said.endswith('as image:=/rear/image_raw')
 
 
 def test_the_nodes_own_outputs_are_not_advised(make_node: MakeNode) -> None:
@@ -194,6 +204,12 @@ def test_the_compressed_companion_is_advised(make_node: MakeNode) -> None:
     camera, _ = listen(make_node('segmenter'))
     make_node('camera').create_publisher(CompressedImage, 'image/compressed', 1)
     said_about(camera, '/cam/image/compressed is there: start the node with transport:=compressed')
+
+
+def test_the_raw_companion_is_advised(make_node: MakeNode) -> None:
+    camera, _ = listen(make_node('segmenter'), 'compressed')
+    make_node('camera').create_publisher(Image, 'image', 1)
+    said_about(camera, '/cam/image is there: start the node with transport:=raw')
 
 
 def test_another_type_is_named(make_node: MakeNode) -> None:

@@ -18,6 +18,7 @@ from stseg_ros.errors import BundleError, EngineError
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 from stseg_ros.ros_node.frame_processor import FrameProcessor, ReceivedImage
 from stseg_ros.ros_node.frame_statistics import FrameStatistics
+from stseg_ros.ros_node.onlooker_outputs import FrameView
 from stseg_ros.ros_node.parameters import NodeParameters
 
 RED = b'\xff\x00\x00'
@@ -28,7 +29,9 @@ class FakeOutputs:
 
     def __init__(self) -> None:
         self.published: list[tuple[Any, ...]] = []
+        self.thresholds: list[float] = []
         self.broken = ''
+        self.onlookers = False
 
     def encode_mask(self, header: Any, mask_hw: np.ndarray) -> SimpleNamespace:
         return SimpleNamespace(header=header, mask_hw=mask_hw)
@@ -41,10 +44,16 @@ class FakeOutputs:
             raise ZeroDivisionError('a bug')
         self.published.append(('timing', header, dict(pairs), hardware_id))
 
-    def publish_wanted(self, header: Any, *what: Any) -> None:
+    def has_onlookers(self) -> bool:
+        return self.onlookers
+
+    def publish_wanted(self, view: FrameView) -> None:
         if self.broken == 'wanted':
             raise ZeroDivisionError('a bug')
-        self.published.append(('wanted', header, what[-1]))
+        self.published.append(('wanted', view.header, view))
+
+    def announce_labels(self, threshold: float) -> None:
+        self.thresholds.append(threshold)
 
 
 class FakeSegmenter:
@@ -103,7 +112,7 @@ class Rig:
             outputs=self.outputs,
             statistics=self.statistics,
             dropped=lambda: 7,
-            parameters=NodeParameters(overlay_alpha=0.3),
+            parameters=NodeParameters(overlay_alpha=0.3, vehicle_min_pixels=5),
             logger=self.logger,
             is_shut_down=lambda: self.shut_down,
         )
@@ -119,6 +128,13 @@ def rig() -> Rig:
 
 def good_message() -> SimpleNamespace:
     return image([RED * 4] * 3, width=4, encoding='rgb8')
+
+
+@pytest.mark.parametrize('onlookers', [False, True])
+def test_logits_are_asked_for_where_somebody_looks(rig: Rig, onlookers: bool) -> None:
+    rig.outputs.onlookers = onlookers
+    rig.process(good_message())
+    assert rig.segmenter.wants_logits is onlookers
 
 
 def test_mask_first_then_timing_then_the_rest(rig: Rig) -> None:
@@ -138,8 +154,21 @@ def test_mask_first_then_timing_then_the_rest(rig: Rig) -> None:
         '6',
         '6',
     )
-    assert rig.outputs.published[2][2] == pytest.approx(0.3)
+    view = rig.outputs.published[2][2]
+    assert (view.overlay_alpha, view.vehicle_min_pixels) == (0.3, 5)
+    assert view.frame.image_hwc.shape == (3, 4, 3)
+    assert view.result.mask_hw.shape == (3, 4)
     assert rig.logger.lines == []
+
+
+def test_the_threshold_is_announced_before_the_first_image_and_when_it_changes(
+    rig: Rig,
+) -> None:
+    rig.processor.prepare()
+    assert rig.outputs.thresholds == [0.5]
+    rig.segmenter.settings = SegmenterSettings(regions=6, threshold=0.25)
+    rig.process(good_message())
+    assert rig.outputs.thresholds[-1] == 0.25
 
 
 def test_a_bad_image_is_skipped_and_counted(rig: Rig) -> None:
@@ -239,7 +268,7 @@ def test_what_fails_after_the_mask_costs_nothing_else(
     ((level, text),) = rig.logger.lines
     assert level == 'error'
     assert text.startswith(
-        'overlay, confidence or timing not published: ZeroDivisionError: a bug\nTraceback'
+        'a topic beside the mask not published: ZeroDivisionError: a bug\nTraceback'
     )
 
 
