@@ -16,7 +16,7 @@ from stseg_ros.errors import StsegError
 from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler, resize_image
-from stseg_ros.pipeline.select_regions import grid_boxes_xyxy
+from stseg_ros.pipeline.selectors.cells import grid_boxes_xyxy
 from stseg_ros.records import Float32Array, UInt8Array, sigmoid
 from stseg_ros.training.export_onnx import FLOAT16, FLOAT32, HALF_WEIGHTS, as_stored
 

@@ -11,7 +11,7 @@ from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.measure.pixel_metrics import PixelCounts, count_pixels
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler
-from stseg_ros.pipeline.select_regions import grid_boxes_xyxy
+from stseg_ros.pipeline.selectors.cells import grid_boxes_xyxy
 from stseg_ros.records import Float32Array, UInt8Array
 from stseg_ros.training.augment import resize_labels
 from stseg_ros.training.images import LabelledImage

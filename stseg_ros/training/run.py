@@ -92,6 +92,13 @@ def train_run(request: RunRequest) -> RunResult:
         torch.set_num_threads(request.threads)
     with join_processes(request.device) as processes:
         plan = plan_run(recipe, stages, request.run_dir, resume=request.resume, seed=request.seed)
+        if not (plan.resumed or plan.fresh):
+            return RunResult(
+                trained={},
+                finished_before=plan.finished,
+                stopped_by=0,
+                first=processes.first,
+            )
         train = load_images(recipe, request.data_root, held_out=False)
         dev = load_images(recipe, request.data_root, held_out=True)
         # No process may find what the first one is about to write.
