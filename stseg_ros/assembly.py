@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
 
 from stseg_ros.bundle import Geometry, ModelBundle
-from stseg_ros.config import ONE_GRAPH, PipelineConfig, SegmenterSettings
+from stseg_ros.config import ONE_GRAPH, PAPER, PipelineConfig, SegmenterSettings
 from stseg_ros.engines.backends import EnginePair, open_best, open_graph, open_pair
 from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec
 from stseg_ros.errors import BundleError, EngineError
 from stseg_ros.frame_graph.opener import graph_opener
 from stseg_ros.pipeline.one_graph import OneGraphSegmenter
 from stseg_ros.pipeline.segmenter import Segmenter
-from stseg_ros.pipeline.select_regions import GridSelector
+from stseg_ros.pipeline.selectors.choice import make_selector
 from stseg_ros.pipeline.two_stage import TwoStageSegmenter
+
+
+class PairOpener(Protocol):
+    """What `stseg_ros.engines.backends.open_pair` does, or does for several users at once."""
+
+    def __call__(
+        self, coarse_path: Path, refine_path: Path, *, backend: str, options: EngineOptions
+    ) -> EnginePair:
+        """See `open_pair`."""
+        ...
 
 
 def open_segmenter(
@@ -23,6 +36,7 @@ def open_segmenter(
     *,
     progress: Callable[[float, str], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    open_networks: PairOpener = open_pair,
 ) -> Segmenter:
     """Open a bundle's networks and make a segmenter of them.
 
@@ -32,6 +46,7 @@ def open_segmenter(
         progress: told the share done, 0 to 1 for each network, and the phase, where the backend
             has to build its engines first.
         stop: asked several times a second meanwhile; True gives up.
+        open_networks: opens the two networks where they run in stages, each as itself.
 
     Returns:
         The segmenter, warmed up.
@@ -54,7 +69,7 @@ def open_segmenter(
     )
     if config.execution == ONE_GRAPH:
         return _open_one_graph(bundle, config, settings, options)
-    engines = open_pair(
+    engines = open_networks(
         bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options
     )
     try:
@@ -62,7 +77,7 @@ def open_segmenter(
         segmenter = TwoStageSegmenter(
             geometry=geometry,
             engines=engines,
-            selector=GridSelector(grid=geometry.grid, working_hw=geometry.working_hw),
+            selector=make_selector(config.chosen_selector, geometry),
             settings=settings,
         )
         segmenter.warm_up()
@@ -103,7 +118,7 @@ def _open_one_graph(
 
 
 def resolve_settings(bundle: ModelBundle, config: PipelineConfig) -> SegmenterSettings:
-    """Fill what a configuration leaves open with the bundle's recommendation.
+    """Fill what a configuration leaves open with its preset, or the bundle's recommendation.
 
     Args:
         bundle: the bundle.
@@ -116,12 +131,31 @@ def resolve_settings(bundle: ModelBundle, config: PipelineConfig) -> SegmenterSe
         ConfigError: a value is out of range.
     """
     recommended = bundle.manifest.recommended
+    if config.preset == PAPER:
+        recommended = paper_settings(bundle.geometry)
     return SegmenterSettings(
         regions=recommended.regions if config.regions is None else config.regions,
         threshold=recommended.threshold if config.threshold is None else config.threshold,
         refine_below=config.refine_below,
         fusion=recommended.fusion if config.fusion is None else config.fusion,
     )
+
+
+def paper_settings(geometry: Geometry) -> SegmenterSettings:
+    """Tell how the paper would run a bundle; its selector is 'grid'.
+
+    Paper: its grid has N_p rows and columns, of which N_p cells are refined. A grid that is not
+    square has the root of its number of cells for N_p, so that about the same share is refined.
+
+    Args:
+        geometry: the bundle's sizes.
+
+    Returns:
+        N_p regions, pasted, a threshold of 0.5.
+    """
+    cells = geometry.grid[0] * geometry.grid[1]
+    regions = min(round(math.sqrt(cells)), geometry.max_regions)
+    return SegmenterSettings(regions=regions, threshold=0.5, fusion='paste')
 
 
 def _check_networks(bundle: ModelBundle, geometry: Geometry, engines: EnginePair) -> None:

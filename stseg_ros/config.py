@@ -6,7 +6,11 @@ from dataclasses import dataclass
 
 from stseg_ros.errors import ConfigError
 
-SELECTORS = ('grid',)
+GRID = 'grid'
+SELECTORS = (GRID, 'margin', 'boundary', 'sliding', 'components', 'components_first')
+DEFAULT_SELECTOR = GRID
+PAPER = 'paper'
+PRESETS = (PAPER,)
 FUSIONS = ('paste', 'add', 'max')
 PRECISIONS = ('default', 'float32')
 STAGES = 'stages'
@@ -54,7 +58,8 @@ class PipelineConfig:
         threshold: see `SegmenterSettings`.
         refine_below: see `SegmenterSettings`.
         fusion: see `SegmenterSettings`.
-        selector: how regions are chosen; 'grid' is the paper's.
+        preset: 'paper' takes the paper's settings where nothing else is said, not the bundle's.
+        selector: how regions are chosen, see `chosen_selector`; 'grid' is the paper's.
         backend: 'auto', or the one backend to use.
         threads: CPU threads of one network; 0 leaves the choice to the backend.
         precision: 'default' for the backend's fastest arithmetic, 'float32' for exact FP32.
@@ -69,7 +74,8 @@ class PipelineConfig:
     threshold: float | None = None
     refine_below: float = 1.0
     fusion: str | None = None
-    selector: str = 'grid'
+    preset: str | None = None
+    selector: str | None = None
     backend: str = 'auto'
     threads: int = 0
     precision: str = 'default'
@@ -77,17 +83,31 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         """Check what can be checked without a bundle."""
-        _check_choice('selector', self.selector, SELECTORS)
+        if self.preset is not None:
+            _check_choice('preset', self.preset, PRESETS)
+        _check_choice('selector', self.chosen_selector, SELECTORS)
         _check_choice('precision', self.precision, PRECISIONS)
         _check_choice('execution', self.execution, EXECUTIONS)
         if self.threads < 0:
             raise ConfigError(f'threads is {self.threads}; expected 0 (automatic) or more')
+        if self.execution == ONE_GRAPH and self.chosen_selector != GRID:
+            raise ConfigError(
+                f'selector is {self.selector!r} and execution is {ONE_GRAPH}, whose graph ranks '
+                f'the cells of the grid; expected selector {GRID}, or execution {STAGES}'
+            )
         SegmenterSettings(
             regions=0 if self.regions is None else self.regions,
             threshold=0.5 if self.threshold is None else self.threshold,
             refine_below=self.refine_below,
             fusion='paste' if self.fusion is None else self.fusion,
         )
+
+    @property
+    def chosen_selector(self) -> str:
+        """Name of the selector: what was asked for, or the default of preset and execution."""
+        if self.selector is not None:
+            return self.selector
+        return GRID if self.preset == PAPER or self.execution == ONE_GRAPH else DEFAULT_SELECTOR
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

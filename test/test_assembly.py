@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from support.tiny_bundle import read_tiny_bundle
 
-from stseg_ros.assembly import open_segmenter
-from stseg_ros.config import EXECUTIONS, PipelineConfig
+from stseg_ros.assembly import open_segmenter, paper_settings, resolve_settings
+from stseg_ros.bundle import Geometry
+from stseg_ros.config import EXECUTIONS, SELECTORS, PipelineConfig, SegmenterSettings
 from stseg_ros.errors import ConfigError, EngineError
 from stseg_ros.records import ChannelOrder, Frame
 
@@ -53,3 +54,43 @@ def test_one_graph_passes_over_what_does_not_open(
         open_segmenter(bundle, PipelineConfig(execution='one_graph', backend='openvino'))
     with pytest.raises(ConfigError, match="backend is 'magic'"):
         open_segmenter(bundle, PipelineConfig(execution='one_graph', backend='magic'))
+
+
+@pytest.mark.parametrize('selector', SELECTORS)
+def test_every_selector_refines_where_it_says(tmp_path: Path, selector: str) -> None:
+    # Stage 2 is blind: what it refines by pasting turns to background.
+    bundle = read_tiny_bundle(tmp_path, coarse_gain=20.0, refine_gain=-20.0, regions=2)
+    config = PipelineConfig(backend='onnxruntime', selector=selector)
+    segmenter = open_segmenter(bundle, config)
+    frame = red_block(ChannelOrder.RGB)
+    result = segmenter.segment(frame)
+    coarse = open_segmenter(bundle, PipelineConfig(backend='onnxruntime', regions=0))
+    expected = coarse.segment(frame).mask_hw.copy()
+    assert expected.any()
+    assert 1 <= len(result.selection) <= 2
+    for left, top, right, bottom in result.selection.boxes_xyxy.tolist():
+        assert (right - left, bottom - top) == (64, 32)
+        expected[top:bottom, left:right] = 0
+    np.testing.assert_array_equal(result.mask_hw, expected)
+    segmenter.close()
+    coarse.close()
+
+
+@pytest.mark.parametrize(
+    ('grid', 'regions'), [((2, 2), 2), ((4, 4), 4), ((8, 8), 8), ((4, 8), 6), ((1, 1), 1)]
+)
+def test_the_papers_settings_refine_the_root_of_the_cells(
+    grid: tuple[int, int], regions: int
+) -> None:
+    geometry = Geometry(working_hw=(512, 512), coarse_factor=8, grid=grid, max_regions=64)
+    expected = SegmenterSettings(regions=regions, threshold=0.5, fusion='paste')
+    assert paper_settings(geometry) == expected
+
+
+def test_the_preset_is_between_what_is_said_and_the_bundle(tmp_path: Path) -> None:
+    bundle = read_tiny_bundle(tmp_path, regions=7)
+    assert resolve_settings(bundle, PipelineConfig()).regions == 7
+    assert resolve_settings(bundle, PipelineConfig(preset='paper')).regions == 4
+    said = PipelineConfig(preset='paper', regions=3, fusion='max', threshold=0.25)
+    expected = SegmenterSettings(regions=3, threshold=0.25, fusion='max')
+    assert resolve_settings(bundle, said) == expected

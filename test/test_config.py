@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stseg_ros.config import PipelineConfig, SegmenterSettings
+from stseg_ros.config import DEFAULT_SELECTOR, PipelineConfig, SegmenterSettings
 from stseg_ros.errors import ConfigError
 from stseg_ros.verbs.config_file import read_config_file
 
@@ -37,7 +37,18 @@ def test_empty_file_is_the_default(tmp_path: Path) -> None:
         ('threshold: 1', 'threshold is 1.0; expected above 0 and below 1'),
         ('refine_below: 1.5', 'refine_below is 1.5; expected 0 to 1'),
         ('fusion: glue', "fusion is 'glue'; expected one of paste, add, max"),
-        ('selector: luck', "selector is 'luck'; expected one of grid"),
+        (
+            'selector: luck',
+            "selector is 'luck'; expected one of grid, margin, boundary, sliding, components",
+        ),
+        ('preset: best', "preset is 'best'; expected one of paper"),
+        (
+            'selector: sliding\nexecution: one_graph',
+            (
+                "selector is 'sliding' and execution is one_graph, whose graph ranks the cells of "
+                'the grid; expected selector grid, or execution stages'
+            ),
+        ),
         ('precision: int8', "precision is 'int8'; expected one of default, float32"),
         ('execution: two', "execution is 'two'; expected one of stages, one_graph"),
         ('threads: -2', 'threads is -2; expected 0'),
@@ -53,6 +64,22 @@ def test_wrong_file_is_one_line_naming_it(tmp_path: Path, text: str, message: st
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('values', 'chosen'),
+    [
+        ({}, DEFAULT_SELECTOR),
+        ({'selector': 'sliding'}, 'sliding'),
+        ({'preset': 'paper'}, 'grid'),
+        ({'preset': 'paper', 'selector': 'sliding'}, 'sliding'),
+        ({'execution': 'one_graph'}, 'grid'),
+        ({'execution': 'one_graph', 'selector': 'grid'}, 'grid'),
+    ],
+    ids=str,
+)
+def test_what_is_said_wins_over_preset_and_default(values: dict[str, Any], chosen: str) -> None:
+    assert PipelineConfig(**values).chosen_selector == chosen
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ class BundleUnderTest:
         bundle: the bundle.
         segmenter: its two stages; `segment` changes its settings.
         settings: the recommended settings, with what the configuration changes.
+        selector: name of what chooses the regions.
     """
 
     def __init__(self, bundle: ModelBundle, config: PipelineConfig) -> None:
@@ -67,6 +68,7 @@ class BundleUnderTest:
         self.bundle = bundle
         self.segmenter = open_segmenter(bundle, config)
         self.settings = self.segmenter.settings
+        self.selector = config.chosen_selector
         self._whole = None
         with ExitStack() as closed_on_failure:
             closed_on_failure.callback(self.segmenter.close)

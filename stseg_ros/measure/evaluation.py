@@ -142,6 +142,7 @@ class Evaluation:
                 'device': segmenter.device,
                 'threshold': self._subject.settings.threshold,
                 'fusion': self._subject.settings.fusion,
+                'selector': self._subject.selector,
             },
             rows=[origin | full_row(score, cost) for score in self._scores],
             images=[

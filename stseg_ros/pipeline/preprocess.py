@@ -130,19 +130,34 @@ class FrameSampler:
             (K, h, w, 3 or 4) uint8: the frame's channels and the prior, valid until the next call;
             the same pixels as if the whole frame were resized first.
         """
-        x0, y0, x1, y1 = boxes_xyxy[0].tolist()
-        batch = self._kept((len(boxes_xyxy), y1 - y0, x1 - x0, 3))
-        camera_xyxy = self._in_camera(boxes_xyxy, (image_hwc.shape[0], image_hwc.shape[1]))
-        if camera_xyxy is None:
-            image_hwc, camera_xyxy = self._whole(image_hwc), boxes_xyxy.tolist()
-        for region, (left, top, right, bottom) in zip(batch, camera_xyxy, strict=True):
-            _resize(image_hwc[top:bottom, left:right], (y1 - y0, x1 - x0), region)
+        boxes = boxes_xyxy.tolist()
+        x0, y0, x1, y1 = boxes[0]
+        batch = self._kept((len(boxes), y1 - y0, x1 - x0, 3))
+        height, width = image_hwc.shape[:2]
+        wider = self._on_camera_pixels(boxes, (height, width))
+        if wider is None:
+            working_hwc = self._whole(image_hwc)
+            for region, (left, top, right, bottom) in zip(batch, boxes, strict=True):
+                region[...] = working_hwc[top:bottom, left:right]
+        else:
+            working_height, working_width = self._working_hw
+            for region, box, around in zip(batch, boxes, wider, strict=True):
+                left, top, right, bottom = around
+                part_hwc = image_hwc[
+                    top * height // working_height : bottom * height // working_height,
+                    left * width // working_width : right * width // working_width,
+                ]
+                self._resize_inside(part_hwc, around, box, region)
         return batch if prior_hw is None else _with_prior(batch, boxes_xyxy, prior_hw)
 
-    def _in_camera(
-        self, boxes_xyxy: Int32Array, camera_hw: tuple[int, int]
+    def _on_camera_pixels(
+        self, boxes: list[list[int]], camera_hw: tuple[int, int]
     ) -> list[list[int]] | None:
-        """Find the camera pixels of each box; None where an edge falls between two of them."""
+        """Widen each box until its edges fall between camera pixels.
+
+        Returns:
+            Boxes in working pixels; None where resizing the whole frame is right, or less work.
+        """
         (height, width), (working_height, working_width) = camera_hw, self._working_hw
         # Enlarging samples beyond a region's edge, which only the whole frame has.
         if height < working_height or width < working_width:
@@ -150,20 +165,32 @@ class FrameSampler:
         # Every so many working pixels, an edge between two of them is also one of the camera's.
         x_step = working_width // math.gcd(width, working_width)
         y_step = working_height // math.gcd(height, working_height)
-        camera_xyxy = []
+        wider, pixels = [], 0
         # Whole numbers one by one: for few boxes this is faster than arrays.
-        for left, top, right, bottom in boxes_xyxy.tolist():
-            if left % x_step or right % x_step or top % y_step or bottom % y_step:
-                return None
-            camera_xyxy.append(
-                [
-                    left * width // working_width,
-                    top * height // working_height,
-                    right * width // working_width,
-                    bottom * height // working_height,
-                ]
-            )
-        return camera_xyxy
+        for left, top, right, bottom in boxes:
+            box = [
+                left - left % x_step,
+                top - top % y_step,
+                right + -right % x_step,
+                bottom + -bottom % y_step,
+            ]
+            wider.append(box)
+            pixels += (box[2] - box[0]) * (box[3] - box[1])
+        if pixels >= working_height * working_width and wider != boxes:
+            return None
+        return wider
+
+    def _resize_inside(
+        self, part_hwc: UInt8Array, wider: list[int], box: list[int], out: UInt8Array
+    ) -> None:
+        """Resize a part of the camera image to a box around a region; keep the region."""
+        left, top, right, bottom = wider
+        if wider == box:
+            _resize(part_hwc, (bottom - top, right - left), out)
+            return
+        around_hwc = self._kept((bottom - top, right - left, 3))
+        _resize(part_hwc, (bottom - top, right - left), around_hwc)
+        out[...] = around_hwc[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
 
     def _whole(self, image_hwc: UInt8Array) -> UInt8Array:
         if image_hwc.shape[:2] == self._working_hw:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
 from stseg_ros.config import PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.method_arguments import add_method_arguments
 from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
@@ -66,8 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--regions',
         metavar='K,K',
         help='regions to refine; 0 is coarse only, always timed (default: 0,2,4,8,16 and the '
-        "bundle's own number)",
+        "settings' own number)",
     )
+    add_method_arguments(what)
     how = parser.add_argument_group('how')
     how.add_argument(
         '--repeats',
@@ -108,13 +110,20 @@ def run(arguments: argparse.Namespace) -> int:
     repeats = _repeats(arguments)
     frames = _frames(arguments)
     config = PipelineConfig(
-        backend=arguments.backend, threads=arguments.threads, precision=arguments.precision
+        preset=arguments.preset,
+        selector=arguments.selector,
+        backend=arguments.backend,
+        threads=arguments.threads,
+        precision=arguments.precision,
     )
     if arguments.seed < 0:
         raise ConfigError(f'--seed is {arguments.seed}; give 0 or more')
     _check_backend(arguments.backend)
     bundle = ModelBundle.read(find_bundle(arguments.bundle))
-    regions = _regions(arguments.regions, bundle)
+    from stseg_ros.assembly import resolve_settings
+
+    usual = resolve_settings(bundle, config).regions
+    regions = _regions(arguments.regions, bundle, usual)
     targets = _targets(arguments)
 
     from stseg_ros.measure.benchmark.machine import describe_machine
@@ -142,7 +151,8 @@ def run(arguments: argparse.Namespace) -> int:
     for note in document['notes']:
         print(f'note: {note}')
     print(f'\n{format_tables(document)}')
-    _write(document, bundle, regions, arguments.output, targets)
+    shown = usual if usual in regions else max(regions, default=0)
+    _write(document, shown, arguments.output, targets)
     return 0
 
 
@@ -204,13 +214,13 @@ def _frames(arguments: argparse.Namespace) -> int:
     return int(frames)
 
 
-def _regions(text: str | None, bundle: ModelBundle) -> list[int]:
+def _regions(text: str | None, bundle: ModelBundle, usual: int) -> list[int]:
     """Read the numbers of regions above 0, ascending."""
     from stseg_ros.measure.benchmark.cases import MOST_COUNTS, most_regions, usual_counts
 
     geometry: Geometry = bundle.geometry
     if text is None:
-        return usual_counts(geometry, bundle.manifest.recommended.regions)
+        return usual_counts(geometry, usual)
     most = most_regions(geometry)
     try:
         regions = sorted({int(word) for word in text.split(',')})
@@ -251,8 +261,7 @@ def _make_room(path: Path) -> None:
 
 def _write(
     document: dict[str, Any],
-    bundle: ModelBundle,
-    regions: Sequence[int],
+    shown: int,
     output: Path | None,
     targets: Sequence[Path],
 ) -> None:
@@ -263,8 +272,6 @@ def _write(
     if output is not None:
         from stseg_ros.measure.benchmark.figures import draw_time_by_regions, draw_time_by_size
 
-        recommended = bundle.manifest.recommended.regions
-        shown = recommended if recommended in regions else max(regions, default=0)
         written += [output / 'time_by_regions.png', output / 'time_by_size.png']
         draw_time_by_regions(document, written[-2])
         draw_time_by_size(document, shown, written[-1])

@@ -16,7 +16,7 @@ _NODE = 'segmenter'
 _EVERY_NODE = '**'
 _BUNDLE = 'bundle'
 # What the node's parameters say for 'as the bundle recommends'.
-_FROM_BUNDLE = {'regions': -1, 'threshold': -1, 'fusion': ''}
+_FROM_BUNDLE = {'regions': -1, 'threshold': -1, 'fusion': '', 'selector': ''}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
 from stseg_ros.verbs.dataset_arguments import add_dataset_arguments, find_images
+from stseg_ros.verbs.method_arguments import add_method_arguments
 from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
@@ -53,8 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset_arguments(parser)
     settings = parser.add_argument_group('settings')
     settings.add_argument(
-        '--regions', metavar='K,K', help='regions to refine (default: 2,4,8,... up to all)'
+        '--regions',
+        metavar='K,K',
+        help="regions to refine (default: 2,4,8,... up to all, and the settings' own number)",
     )
+    add_method_arguments(settings)
     settings.add_argument('--threshold', type=float, metavar='P', help="default: the bundle's")
     settings.add_argument('--fusion', choices=FUSIONS, help="default: the bundle's")
     settings.add_argument('--backend', default='auto', help='inference backend')
@@ -158,18 +162,22 @@ def _evaluate(
     """Score one bundle with a progress bar, print its table and draw its pictures."""
     from tqdm import tqdm
 
+    from stseg_ros.assembly import resolve_settings
     from stseg_ros.measure.evaluate import BundleUnderTest
     from stseg_ros.measure.evaluation import Evaluation
     from stseg_ros.measure.score_table import format_table
 
     config = PipelineConfig(
+        preset=arguments.preset,
+        selector=arguments.selector,
         threshold=arguments.threshold,
         fusion=arguments.fusion,
         backend=arguments.backend,
         threads=arguments.threads,
         precision=arguments.precision,
     )
-    regions = _regions(arguments.regions, bundle.geometry)
+    usual = resolve_settings(bundle, config).regions
+    regions = _regions(arguments.regions, bundle.geometry, usual)
     with closing(BundleUnderTest(bundle, config)) as subject:
         evaluation = Evaluation(subject, images, regions)
         with tqdm(total=len(images.names), unit='image', desc=bundle.name, disable=None) as bar:
@@ -190,11 +198,11 @@ def _evaluate(
     return result
 
 
-def _regions(text: str | None, geometry: Geometry) -> list[int]:
+def _regions(text: str | None, geometry: Geometry, usual: int) -> list[int]:
     from stseg_ros.measure.candidates import default_regions
 
     if text is None:
-        return default_regions(geometry)
+        return sorted({*default_regions(geometry), usual} - {0})
     try:
         regions = sorted({int(word) for word in text.split(',')})
     except ValueError as err:

@@ -12,6 +12,7 @@ from stseg_ros.config import EXECUTIONS, FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
 from stseg_ros.verbs.build_progress import build_progress
 from stseg_ros.verbs.config_file import ConfigFile, read_config_file
+from stseg_ros.verbs.method_arguments import add_method_arguments
 
 if TYPE_CHECKING:
     from stseg_ros.bundle import ModelBundle
@@ -48,6 +49,7 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='K',
         help="most regions to refine; 0: coarse only (default: the bundle's own number)",
     )
+    add_method_arguments(group)
     group.add_argument('--threshold', type=float, metavar='P', help='vehicle above probability P')
     group.add_argument('--fusion', choices=FUSIONS, help='how refined regions are merged')
     group.add_argument('--refine-below', type=float, metavar='C', help='refine below confidence C')

@@ -10,8 +10,8 @@ pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 import torch
 
 from stseg_ros.engines.engine_protocol import EngineOptions
-from stseg_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
-from stseg_ros.engines.openvino_engine import OpenVinoEngine
+from stseg_ros.engines.onnxruntime.engine import OnnxRuntimeEngine
+from stseg_ros.engines.openvino.engine import OpenVinoEngine
 from stseg_ros.errors import ConfigError
 from stseg_ros.networks.architectures import ARCHITECTURES, NetworkConfig, build_network
 from stseg_ros.networks.image_network import ImageNetwork

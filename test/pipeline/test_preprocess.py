@@ -123,6 +123,40 @@ def test_regions_are_those_of_the_resized_frame(camera_hw: tuple[int, int]) -> N
     assert batch.flags.c_contiguous
 
 
+@pytest.mark.parametrize('camera_hw', [(720, 1280), (1080, 1920), (600, 1024), (1208, 1928)])
+@pytest.mark.parametrize('count', [1, 3])
+def test_a_region_may_lie_between_camera_pixels(camera_hw: tuple[int, int], count: int) -> None:
+    working_hw = 512, 1024
+    image = random_image(*camera_hw)
+    rng = np.random.default_rng(count)
+    left, top = rng.integers(0, 113, count) * 8, rng.integers(0, 49, count) * 8
+    boxes = np.stack([left, top, left + 128, top + 128], axis=1).astype(np.int32)
+    batch = FrameSampler(working_hw=working_hw, coarse_factor=8).regions(image, boxes)
+    whole = resize_image(image, working_hw)
+    for region, (x0, y0, x1, y1) in zip(batch, boxes, strict=True):
+        np.testing.assert_array_equal(region, whole[y0:y1, x0:x1])
+
+
+def test_no_more_of_the_camera_image_is_read_than_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Of 720 rows at a working height of 512 every 45th edge is one of 32: up to 160 rows per
+    # region of 128, where the whole frame has 512.
+    resized = []
+    resize = cv2.resize
+
+    def spy(image: np.ndarray, size_wh: tuple[int, int], **options: object) -> np.ndarray:
+        resized.append(size_wh)
+        return resize(image, size_wh, **options)
+
+    boxes = np.array([[8, 8, 136, 136], [512, 64, 640, 192]], np.int32)
+    regions = FrameSampler(working_hw=(512, 1024), coarse_factor=8)
+    image = random_image(720, 1280)
+    monkeypatch.setattr(cv2, 'resize', spy)
+    regions.regions(image, boxes)
+    assert resized == [(128, 160), (128, 128)]
+
+
 def test_the_prior_is_the_fourth_channel() -> None:
     image = random_image(32, 48)
     prior = np.random.default_rng(3).integers(0, 256, (32, 48), np.uint8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -48,12 +49,16 @@ def test_silence_is_told_within_five_seconds() -> None:
 
 
 def test_values_reach_the_pipeline() -> None:
-    values = NodeParameters(
-        regions=0, threshold=0.25, refine_below=0.5, fusion='max', threads=3, backend='openvino'
-    )
-    assert values.pipeline_config() == PipelineConfig(
-        regions=0, threshold=0.25, refine_below=0.5, fusion='max', threads=3, backend='openvino'
-    )
+    said: dict[str, Any] = {
+        'regions': 0,
+        'threshold': 0.25,
+        'refine_below': 0.5,
+        'fusion': 'max',
+        'selector': 'margin',
+        'threads': 3,
+        'backend': 'openvino',
+    }
+    assert NodeParameters(**said).pipeline_config() == PipelineConfig(**said)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +67,8 @@ def test_values_reach_the_pipeline() -> None:
         ({'transport': 'theora'}, 'transport'),
         ({'backend': 'abacus'}, 'backend'),
         ({'fusion': 'glue'}, 'fusion'),
+        ({'selector': 'luck'}, 'selector'),
+        ({'selector': 'sliding', 'execution': 'one_graph'}, 'selector is .*one_graph'),
         ({'precision': 'int2'}, 'precision'),
         ({'threshold': -0.5}, 'threshold'),
         ({'threshold': 1.0}, 'threshold'),

@@ -254,3 +254,19 @@ def test_whole_network_of_another_size_is_named(
     arguments = ['--bundle', str(bundle), *map(str, folders(data)), '--backend', backend]
     assert main(['evaluate', *arguments]) == 2
     assert 'whole.onnx: maps (1, 64, 64, 3) to (1, 64, 64)' in capsys.readouterr().err
+
+
+def test_the_papers_settings_are_one_flag_away(tmp_path: Path, data: Path) -> None:
+    bundle = write_tiny_bundle(tmp_path / 'tiny', regions=7)
+    path = tmp_path / 'paper.json'
+    paper = ('--preset', 'paper', '--threshold', '0.4')
+    assert evaluate('--bundle', bundle, *folders(data), *paper, '--json', path) == 0
+    content = json.loads(path.read_text())
+    (facts,) = content['bundles']
+    assert (facts['selector'], facts['fusion'], facts['threshold']) == ('grid', 'paste', 0.4)
+    assert 4 in [row['regions'] for row in content['results']]
+    assert evaluate('--bundle', bundle, *folders(data), '--selector=sliding', '--json', path) == 0
+    content = json.loads(path.read_text())
+    assert content['bundles'][0]['selector'] == 'sliding'
+    # The bundle's own number of regions is scored, too.
+    assert [row['regions'] for row in content['results']] == [0, 2, 4, 7, 8, 16]

@@ -180,3 +180,25 @@ def test_damage_is_told_by_us_alone(
     assert capfd.readouterr().err.splitlines() == [
         f'stseg segment: {image}: {reason}' for image, reason in zip(images, reasons, strict=True)
     ]
+
+
+def test_preset_and_selector_reach_the_pipeline(tmp_path: Path) -> None:
+    # Stage 1 sees nothing anywhere, so that what is found shows what was refined: with the paper's
+    # settings the first 4 of 16 cells, with sliding windows as many.
+    bundle = str(write_tiny_bundle(tmp_path / 'tiny', coarse_gain=0.0, regions=16))
+    image = np.zeros((128, 256, 3), np.uint8)
+    image[..., 2] = 220
+    cv2.imwrite(str(tmp_path / 'red.png'), image)
+    shares = {}
+    for name, options in {
+        'bundle': [],
+        'paper': ['--preset', 'paper'],
+        'sliding': ['--preset', 'paper', '--selector', 'sliding'],
+        'boundary': ['--selector', 'boundary'],
+    }.items():
+        output = tmp_path / name
+        what = ['segment', str(tmp_path / 'red.png'), '--output', str(output)]
+        assert main([*what, '--bundle', bundle, *options]) == 0
+        mask = cv2.imread(str(output / 'red_mask.png'), cv2.IMREAD_UNCHANGED)
+        shares[name] = float((mask > 0).mean())
+    assert shares == {'bundle': 1.0, 'paper': 0.25, 'sliding': 0.25, 'boundary': 0.0}

@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from stseg_ros.engines.nvidia_gpu import find_gpu
+from stseg_ros.engines.cuda.nvidia_gpu import find_gpu
 from stseg_ros.machine import processor_name
 
 _GIB = 2.0**30

@@ -141,6 +141,7 @@ def _identity(subject: BenchmarkSubject, options: BenchmarkOptions) -> dict[str,
         },
         'geometry': dataclasses.asdict(bundle.geometry),
         'settings': dataclasses.asdict(subject.settings),
+        'selector': options.config.chosen_selector,
         'whole_network': subject.whole.kind,
         'reference': None
         if reference is None

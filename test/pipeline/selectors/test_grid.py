@@ -1,4 +1,4 @@
-"""Tests of the region selectors."""
+"""Tests of the paper's criterion."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 import pytest
+from support.selector_contract import GRID, WORKING_HW, SelectorContract, coarse_of
 
-from stseg_ros.logit_bytes import to_bytes
-from stseg_ros.pipeline.select_regions import GridSelector, grid_boxes_xyxy
-from stseg_ros.records import CoarseResult
+from stseg_ros.pipeline.selectors.grid import GridSelector
 
 
-def coarse(logits_hw: np.ndarray) -> CoarseResult:
-    return CoarseResult(logit_bytes_hw=to_bytes(logits_hw.astype(np.float32)))
+class TestContract(SelectorContract):
+    def make(self) -> GridSelector:
+        return GridSelector(grid=GRID, working_hw=WORKING_HW)
 
 
 def naive_ranking(logits_hw: np.ndarray, rows: int, columns: int) -> list[tuple[int, int]]:
@@ -36,14 +36,13 @@ def test_order_is_the_papers(rows: int, columns: int, seed: int) -> None:
     # Sixteenths between -7.5 and 7.5, which bytes hold exactly.
     logits_hw = np.random.default_rng(seed).integers(-120, 120, (16, 32)) / 16.0
     selector = GridSelector(grid=(rows, columns), working_hw=(128, 256))
-    selection = selector.select(coarse(logits_hw), regions=6, refine_below=1.0)
+    selection = selector.select(coarse_of(logits_hw), regions=6, refine_below=1.0)
     height, width = 128 // rows, 256 // columns
     expected = [
         [column * width, row * height, (column + 1) * width, (row + 1) * height]
         for row, column in naive_ranking(logits_hw, rows, columns)[:6]
     ]
     assert selection.boxes_xyxy.tolist() == expected
-    assert selection.boxes_xyxy.dtype == np.int32
 
 
 def test_probabilities_decide_not_logits() -> None:
@@ -52,21 +51,20 @@ def test_probabilities_decide_not_logits() -> None:
     logits_hw[:, 2] = -9.0
     logits_hw[:, 3] = 5.0
     selector = GridSelector(grid=(1, 2), working_hw=(16, 32))
-    selection = selector.select(coarse(logits_hw), regions=1, refine_below=1.0)
+    selection = selector.select(coarse_of(logits_hw), regions=1, refine_below=1.0)
     assert selection.boxes_xyxy.tolist() == [[16, 0, 32, 16]]
 
 
 def test_score_is_twice_the_distance_from_a_half() -> None:
-    logits_hw = np.full((2, 2), 1.5)
     selector = GridSelector(grid=(1, 1), working_hw=(16, 16))
-    selection = selector.select(coarse(logits_hw), regions=1, refine_below=1.0)
+    selection = selector.select(coarse_of(np.full((2, 2), 1.5)), regions=1, refine_below=1.0)
     expected = 2.0 / (1.0 + math.exp(-1.5)) - 1.0
     assert selection.score.tolist() == pytest.approx([expected], abs=1e-6)
 
 
 def test_ties_come_in_row_major_order() -> None:
     selector = GridSelector(grid=(2, 2), working_hw=(16, 16))
-    selection = selector.select(coarse(np.zeros((2, 2))), regions=4, refine_below=1.0)
+    selection = selector.select(coarse_of(np.zeros((2, 2))), regions=4, refine_below=1.0)
     assert selection.boxes_xyxy.tolist() == [
         [0, 0, 8, 8],
         [8, 0, 16, 8],
@@ -75,25 +73,11 @@ def test_ties_come_in_row_major_order() -> None:
     ]
 
 
-def test_no_region_when_none_is_asked_for() -> None:
-    selector = GridSelector(grid=(2, 2), working_hw=(16, 16))
-    selection = selector.select(coarse(np.zeros((2, 2))), regions=0, refine_below=1.0)
-    assert len(selection) == 0
-    assert selection.boxes_xyxy.shape == (0, 4)
-
-
-def test_sure_regions_are_left_alone() -> None:
+def test_the_bound_is_on_the_confidence() -> None:
     # Confidences 2 |p - 0.5| of 0.6 and 0.98.
     logits_hw = np.array([[math.log(0.8 / 0.2), math.log(0.99 / 0.01)]])
     selector = GridSelector(grid=(1, 2), working_hw=(8, 16))
-    some = selector.select(coarse(logits_hw), regions=2, refine_below=0.9)
-    none = selector.select(coarse(logits_hw), regions=2, refine_below=0.5)
+    some = selector.select(coarse_of(logits_hw), regions=2, refine_below=0.9)
+    none = selector.select(coarse_of(logits_hw), regions=2, refine_below=0.5)
     assert some.boxes_xyxy.tolist() == [[0, 0, 8, 8]]
     assert len(none) == 0
-
-
-def test_grid_boxes_cover_the_frame_once() -> None:
-    cover = np.zeros((128, 256), int)
-    for x0, y0, x1, y1 in grid_boxes_xyxy((2, 4), (128, 256)):
-        cover[y0:y1, x0:x1] += 1
-    assert (cover == 1).all()

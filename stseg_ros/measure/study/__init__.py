@@ -1,0 +1,1 @@
+"""Which regions to refine and how to merge them: every choice on the same network outputs."""

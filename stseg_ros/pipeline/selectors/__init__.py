@@ -1,0 +1,1 @@
+"""Which regions stage 2 looks at again: one contract, several criteria."""

@@ -1,0 +1,42 @@
+"""Tests of the study's sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from stseg_ros.measure.study.sets import SETS, StudySet
+
+
+def test_every_set_has_its_own_title() -> None:
+    assert len({one.title for one in SETS}) == len(SETS)
+
+
+def test_scenes_are_drawn_when_loaded() -> None:
+    (scenes,) = [one for one in SETS if one.dataset == 'synthetic']
+    assert len(scenes.load(Path('nowhere'), 7).names) == 7
+
+
+@pytest.mark.parametrize(
+    ('only', 'names'),
+    [
+        ((), ('0001TP_1', '0006R0_1', '0006R0_2')),
+        (('0006R0*',), ('0006R0_1', '0006R0_2')),
+        (('0006R0_2', '0001*'), ('0001TP_1', '0006R0_2')),
+    ],
+)
+def test_patterns_choose_images(
+    tmp_path: Path, only: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    for folder in ('train', 'trainannot'):
+        (tmp_path / 'camvid' / folder).mkdir(parents=True)
+        for name in ('0001TP_1', '0006R0_1', '0006R0_2'):
+            shape = (8, 12, 3) if folder == 'train' else (8, 12)
+            cv2.imwrite(
+                str(tmp_path / 'camvid' / folder / f'{name}.png'), np.zeros(shape, np.uint8)
+            )
+    one = StudySet(title='some', dataset='camvid', split='train', only=only)
+    assert one.load(tmp_path, 1).names == names

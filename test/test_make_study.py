@@ -1,0 +1,86 @@
+"""The command behind docs/study.md, on a bundle that finds red things."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from support.tiny_bundle import write_tiny_bundle
+
+from stseg_ros.config import SELECTORS
+from stseg_ros.measure.evaluate import LabelledFrame
+
+pytest.importorskip('matplotlib', reason='the figure needs it')
+pytest.importorskip('tqdm')
+
+SCRIPT = Path(__file__).parent.parent / 'docs' / 'make_study.py'
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    spec = importlib.util.spec_from_file_location('make_study', SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, 'make_study', module)
+    spec.loader.exec_module(module)
+    return module
+
+
+class RedBlocks:
+    """Two images of red blocks, loaded as often as `loaded` says."""
+
+    names = ('first', 'second')
+
+    def __init__(self) -> None:
+        self.loaded = 0
+
+    def load(self, index: int) -> LabelledFrame:
+        self.loaded += 1
+        image_hwc = np.zeros((100, 200, 3), np.uint8)
+        image_hwc[20:70, 30 + 40 * index : 90 + 40 * index, 0] = 200
+        vehicle_hw = (image_hwc[..., 0] > 0).astype(np.uint8)
+        return LabelledFrame(image_hwc=image_hwc, vehicle_hw=vehicle_hw, name=self.names[index])
+
+
+@dataclass(frozen=True)
+class Street:
+    """A set as the script has them."""
+
+    images: RedBlocks
+    title: str = 'red street'
+    video: bool = True
+
+    def load(self, _data: Path, _scenes: int) -> RedBlocks:
+        return self.images
+
+
+def test_a_page_a_figure_and_the_figures(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    images = RedBlocks()
+    monkeypatch.setattr(script, 'SETS', (Street(images),))
+    bundle = write_tiny_bundle(tmp_path / 'tiny')
+    output = tmp_path / 'study.json'
+    arguments = ['make_study.py', '--bundle', str(bundle), '--data', str(tmp_path)]
+    monkeypatch.setattr(sys, 'argv', [*arguments, '--output', str(output)])
+    script.main()
+    record = json.loads(output.read_text())
+    rows = record['sets']['red street']['tiny']['rows']
+    assert {row[0] for row in rows} > set(SELECTORS)
+    assert all(0.0 <= row[record['columns'].index('dice')] <= 1.0 for row in rows)
+    page = output.with_suffix('.md').read_text()
+    assert '## red street\n\n2 images; runs tiny.' in page
+    assert all(f'| {name} |' in page for name in SELECTORS)
+    assert output.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
+    # What was scored is not scored again.
+    assert images.loaded == 2
+    script.main()
+    assert images.loaded == 2
+    assert output.with_suffix('.md').read_text() == page
