@@ -51,6 +51,7 @@ setup(
         'console_scripts': [
             'stseg = stseg_ros.cli:main',
             'segmenter_node = stseg_ros.ros_node.segmenter_node:main',
+            'multi_segmenter_node = stseg_ros.ros_node.multi_segmenter_node:main',
         ],
     },
 )

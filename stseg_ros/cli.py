@@ -26,6 +26,7 @@ VERBS = {
     'benchmark': 'time a bundle in every way it runs, with intervals, tables and figures',
     'export': 'turn a training run into a bundle that the node runs',
     'build': "build a bundle's TensorRT engines ahead, list or delete them",
+    'soak': 'run the node under good and bad images for long, and check what it promises',
     'doctor': 'check this machine and say what to do',
 }
 

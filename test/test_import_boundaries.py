@@ -64,6 +64,7 @@ ALLOWED = {
         'records',
         'ros_node',
     },
+    'soak': {'bundle', 'machine', 'records', 'ros_node'},
     'cli': set(),
 }
 ANYTHING = {'demo', 'ros_node', 'verbs'}

@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent
-SHIPPED = ('config/segment.yaml', 'launch/segment.launch.py', 'package.xml')
+SHIPPED = (
+    'config/segment.yaml',
+    'launch/segment.launch.py',
+    'launch/multi_camera.launch.py',
+    'package.xml',
+)
 
 
 @pytest.fixture(scope='module')
@@ -68,7 +73,7 @@ def test_colcon_builds_an_ament_python_package(source: Path) -> None:
     for bundle in (CHECKOUT / 'models').iterdir():
         for file in bundle.iterdir():
             assert (share / 'models' / bundle.name / file.name).read_bytes() == file.read_bytes()
-    for executable in ('segmenter_node', 'stseg'):
+    for executable in ('segmenter_node', 'multi_segmenter_node', 'stseg'):
         assert os.access(prefix / 'lib' / 'stseg_ros' / executable, os.X_OK)
 
 

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from stseg_ros.ros_node.mailbox import Mailbox
+from contextlib import AbstractContextManager
+from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar('Item')
+Item_co = TypeVar('Item_co', covariant=True)
 Result = TypeVar('Result')
+
+
+class Source(Protocol[Item_co]):
+    """Where items come from, such as a `Mailbox`."""
+
+    def wait(self) -> bool:
+        """Wait for an item; return whether there is one, False once the source is closed."""
+        ...
+
+    def take(self) -> Item_co | None:
+        """Wait for an item and return it, or None once the source is closed."""
+        ...
 
 
 class InferenceWorker(Generic[Item]):
     """Runs all that touches the networks in the same thread, as a GPU's context wants it."""
 
-    def __init__(self, mailbox: Mailbox[Item], on_crash: Callable[[BaseException], None]) -> None:
+    def __init__(self, source: Source[Item], on_crash: Callable[[BaseException], None]) -> None:
         """Start the thread.
 
         Args:
-            mailbox: where `run` takes its items from.
+            source: where `run` takes its items from.
             on_crash: called in the thread when `run` ended by an error.
         """
-        self._mailbox = mailbox
+        self._source = source
         self._on_crash = on_crash
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix='inference')
         self._running: Future[None] | None = None
@@ -39,17 +50,25 @@ class InferenceWorker(Generic[Item]):
         """
         return self._pool.submit(function).result()
 
-    def run(self, process: Callable[[Item], None]) -> None:
-        """Start to process the mailbox's items one by one, until the mailbox is closed.
+    def run(
+        self,
+        process: Callable[[Item], None],
+        turns: AbstractContextManager[None] | None = None,
+    ) -> None:
+        """Start to process the items one by one, until the source is closed.
 
         Args:
             process: called in the thread with each item.
+            turns: entered for each item, before it is taken; None lets nothing in between.
         """
-        self._running = self._pool.submit(self._process_all, process)
+        if turns is None:
+            self._running = self._pool.submit(self._process_all, process)
+        else:
+            self._running = self._pool.submit(self._process_in_turn, process, turns)
         self._running.add_done_callback(self._report_crash)
 
     def join(self) -> None:
-        """Wait until `run` has ended, after the mailbox was closed."""
+        """Wait until `run` has ended, after the source was closed."""
         if self._running is not None:
             wait([self._running])
 
@@ -58,8 +77,18 @@ class InferenceWorker(Generic[Item]):
         self._pool.shutdown()
 
     def _process_all(self, process: Callable[[Item], None]) -> None:
-        while (item := self._mailbox.take()) is not None:
+        while (item := self._source.take()) is not None:
             process(item)
+
+    def _process_in_turn(
+        self, process: Callable[[Item], None], turns: AbstractContextManager[None]
+    ) -> None:
+        while self._source.wait():
+            with turns:
+                # Only now: a newer item may have come while this thread waited for its turn.
+                item = self._source.take()
+                if item is not None:
+                    process(item)
 
     def _report_crash(self, running: Future[None]) -> None:
         error = running.exception()

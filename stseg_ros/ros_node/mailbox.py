@@ -17,6 +17,7 @@ class Mailbox(Generic[Item]):
         self._item: Item | None = None
         self._dropped = 0
         self._closed = True
+        self._failure: Exception | None = None
 
     @property
     def dropped(self) -> int:
@@ -38,28 +39,63 @@ class Mailbox(Generic[Item]):
             self._item = item
             self._changed.notify()
 
+    def wait(self) -> bool:
+        """Wait for an item, and leave it there, where a newer one may replace it.
+
+        Returns:
+            Whether there is one; False once the mailbox is closed.
+
+        Raises:
+            Exception: what `fail` was given.
+        """
+        with self._changed:
+            self._wait()
+            return not self._closed
+
     def take(self) -> Item | None:
         """Wait for an item and take it out.
 
         Returns:
             The item, or None once the mailbox is closed.
+
+        Raises:
+            Exception: what `fail` was given.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._item is not None or self._closed)
+            self._wait()
             item, self._item = self._item, None
             return None if self._closed else item
 
     def open(self) -> None:
         """Accept items from now on."""
         with self._changed:
-            self._closed = False
+            self._closed, self._failure = False, None
 
     def close(self) -> None:
         """Drop what is waiting, and let every `take` return None from now on."""
         with self._changed:
-            self._drop_waiting()
-            self._closed = True
-            self._changed.notify_all()
+            self._close()
+
+    def fail(self, error: Exception) -> None:
+        """Close the mailbox, and have whoever takes from it raise an error, until it is opened.
+
+        Args:
+            error: the error; a mailbox that is closed already stays as it is.
+        """
+        with self._changed:
+            if not self._closed:
+                self._failure = error
+                self._close()
+
+    def _wait(self) -> None:
+        self._changed.wait_for(lambda: self._item is not None or self._closed)
+        if self._failure is not None:
+            raise self._failure
+
+    def _close(self) -> None:
+        self._drop_waiting()
+        self._closed = True
+        self._changed.notify_all()
 
     def _drop_waiting(self) -> None:
         if self._item is not None:

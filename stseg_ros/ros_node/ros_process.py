@@ -1,22 +1,85 @@
-"""A process with one node: it joins ROS, and serves the node until it is told to end."""
+"""A process with segmenter nodes: it joins ROS, and serves them until it is told to end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import rclpy
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.utilities import try_shutdown
 
-from stseg_ros.errors import ConfigError
+from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.ros_node.transport import remove_dead_shared_memory, use_large_image_transport
 
 if TYPE_CHECKING:
+    from rclpy.executors import Executor
     from rclpy.lifecycle import LifecycleNode
+
+    from stseg_ros.ros_node.segmenter_node import SegmenterNode
 
 RCLError = rclpy_implementation.RCLError
 # How the error begins that every version raises of a transition which the state does not allow.
 _REFUSED = 'Failed to trigger lifecycle state machine transition'
+_USAGE_ERROR = 2
+
+
+def run_process(name: str, args: list[str] | None, run: Callable[[], None]) -> None:
+    """Do a process's work inside ROS, until it is told to stop.
+
+    Where the user has asked for what cannot be, it says so in one line and exits with status 2.
+
+    Args:
+        name: the executable's name.
+        args: command line; None takes the process's own.
+        run: makes the nodes, serves them, and closes them.
+    """
+    remove_dead_shared_memory()
+    use_large_image_transport()
+    try:
+        join_ros(args)
+        run()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except StsegError as err:
+        print(f'{name}: {err}', file=sys.stderr)
+        sys.exit(_USAGE_ERROR)
+    except RCLError:
+        # A signal shuts ROS down under whatever is being done.
+        if rclpy.ok():
+            raise
+    finally:
+        try_shutdown()
+
+
+@contextmanager
+def closing_at_the_end(node: SegmenterNode) -> Iterator[SegmenterNode]:
+    """Close and destroy a node, however its service ends.
+
+    Args:
+        node: the node.
+
+    Returns:
+        The same.
+    """
+    try:
+        yield node
+    finally:
+        ignore_signals()
+        try:
+            node.close()
+        finally:
+            node.destroy_node()
+
+
+def ignore_signals() -> None:
+    """Go on to the end: ros2 launch repeats its signals, and none may cut a clean-up short."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def join_ros(args: list[str] | None) -> None:
@@ -34,7 +97,7 @@ def join_ros(args: list[str] | None) -> None:
         raise ConfigError(f'ROS cannot start: {" ".join(str(err).split())}') from err
 
 
-def spin(node: LifecycleNode) -> None:
+def spin(node: LifecycleNode, executor: Executor | None = None) -> None:
     """Serve a node's callbacks until ROS is shut down.
 
     A request for a transition by its number is not checked by rclpy before Kilted: the error of
@@ -42,10 +105,11 @@ def spin(node: LifecycleNode) -> None:
 
     Args:
         node: the node.
+        executor: serves this node alone; None takes the process's own.
     """
     while node.context.ok():
         with _refusals_told(node):
-            rclpy.spin(node)
+            rclpy.spin(node, executor)
 
 
 @contextmanager

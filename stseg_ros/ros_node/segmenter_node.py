@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
 
-import rclpy
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.utilities import try_shutdown
 
 from stseg_ros.errors import EngineError, StsegError
 from stseg_ros.ros_node.camera_input import CameraInput
@@ -21,18 +16,17 @@ from stseg_ros.ros_node.diagnostics import Heartbeat
 from stseg_ros.ros_node.frame_processor import ReceivedImage
 from stseg_ros.ros_node.frame_statistics import FrameStatistics
 from stseg_ros.ros_node.mailbox import Mailbox
+from stseg_ros.ros_node.networks import Networks, OwnNetworks
 from stseg_ros.ros_node.parameter_specs import SPECS
 from stseg_ros.ros_node.parameters import declare_parameters, unknown_parameters
 from stseg_ros.ros_node.reporter import NodeView, Reporter
-from stseg_ros.ros_node.ros_process import RCLError, join_ros, spin
+from stseg_ros.ros_node.ros_process import RCLError, closing_at_the_end, run_process, spin
 from stseg_ros.ros_node.session import Session
 from stseg_ros.ros_node.throttle import Throttle
-from stseg_ros.ros_node.transport import remove_dead_shared_memory, use_large_image_transport
 from stseg_ros.ros_node.watches import StampWatch
 from stseg_ros.sources.image_codec import header_stamp_ns
 
 _HEARTBEAT_S = 1.0
-_USAGE_ERROR = 2
 
 
 class SegmenterNode(LifecycleNode):
@@ -42,13 +36,21 @@ class SegmenterNode(LifecycleNode):
     diagnostics in a thread of their own, so that each goes on while another is held up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, namespace: str = '', networks: Networks | None = None) -> None:
         """Declare the parameters and start the diagnostics.
+
+        Args:
+            namespace: full namespace, where the process has several such nodes; empty leaves it to
+                the command line.
+            networks: opens the networks; None opens them for this node alone.
 
         Raises:
             ConfigError: a parameter is wrong.
         """
-        super().__init__('segmenter')
+        # An argument of the node's own wins over the process's, which is the same for all nodes.
+        remapped = ['--ros-args', '-r', f'__ns:={namespace}'] if namespace else None
+        super().__init__('segmenter', cli_args=remapped)
+        self._networks = OwnNetworks() if networks is None else networks
         self._state = 'unconfigured'
         self._problem = ''
         self._building = ''
@@ -147,7 +149,13 @@ class SegmenterNode(LifecycleNode):
     def _configure(self) -> None:
         try:
             self._session = session = Session(
-                self, self._values, self._mailbox, self._statistics, self._on_crash, self._on_build
+                self,
+                self._values,
+                self._mailbox,
+                self._statistics,
+                self._on_crash,
+                self._on_build,
+                self._networks,
             )
         finally:
             self._building = ''
@@ -264,36 +272,12 @@ def main(args: list[str] | None = None) -> None:
     Args:
         args: command line; None takes the process's own.
     """
-    remove_dead_shared_memory()
-    use_large_image_transport()
-    try:
-        join_ros(args)
-        _run()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except StsegError as err:
-        print(f'segmenter_node: {err}', file=sys.stderr)
-        sys.exit(_USAGE_ERROR)
-    except RCLError:
-        # A signal shuts ROS down under whatever is being done.
-        if rclpy.ok():
-            raise
-    finally:
-        try_shutdown()
+    run_process('segmenter_node', args, _run)
 
 
 def _run() -> None:
-    node = SegmenterNode()
-    try:
+    with closing_at_the_end(SegmenterNode()) as node:
         spin(node)
-    finally:
-        # ros2 launch repeats its signals; the second must not cut the clean-up short.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        try:
-            node.close()
-        finally:
-            node.destroy_node()
 
 
 if __name__ == '__main__':

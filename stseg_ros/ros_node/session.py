@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stseg_ros.assembly import open_segmenter, resolve_settings
+from stseg_ros.assembly import resolve_settings
 from stseg_ros.bundle import ModelBundle, find_bundle
+from stseg_ros.errors import EngineError
 from stseg_ros.ros_node.frame_processor import FrameProcessor, ReceivedImage
 from stseg_ros.ros_node.inference_worker import InferenceWorker
+from stseg_ros.ros_node.networks import NetworkUser
 from stseg_ros.ros_node.outputs import Outputs
 
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-    from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.ros_node.frame_statistics import FrameStatistics
     from stseg_ros.ros_node.mailbox import Mailbox
+    from stseg_ros.ros_node.networks import Networks, OpenedNetworks
     from stseg_ros.ros_node.parameters import NodeParameters
 
 
@@ -36,6 +38,7 @@ class Session:
         statistics: FrameStatistics,
         on_crash: Callable[[BaseException], None],
         on_build: Callable[[float, str], None],
+        networks: Networks,
     ) -> None:
         """Open the networks in their thread, wait for it, and create the publishers.
 
@@ -47,21 +50,30 @@ class Session:
             on_crash: called in the inference thread when it ended by an error.
             on_build: called in the inference thread with the share done and the phase, while
                 the backend builds its engines.
+            networks: opens the networks.
 
         Raises:
             StsegError: the bundle, a setting or the backend is at fault.
         """
         self._mailbox = mailbox
-        self._worker = InferenceWorker(mailbox, on_crash)
+        self._on_crash = on_crash
+        self._worker = InferenceWorker(mailbox, self._give_up)
+        user = NetworkUser(
+            name=node.get_fully_qualified_name(),
+            progress=on_build,
+            stop=lambda: not node.context.ok(),
+            fail=mailbox.fail,
+        )
         try:
-            self.bundle, self.segmenter = self._worker.call(
-                lambda: _open(parameters, on_build, lambda: not node.context.ok())
+            self.bundle, self._networks = self._worker.call(
+                lambda: _open(parameters, networks, user)
             )
         except BaseException:
             self._worker.close()
             raise
+        self.segmenter = self._networks.segmenter
         try:
-            self._outputs = Outputs(node)
+            self._outputs = Outputs(node, self.bundle.manifest.classes)
         except BaseException:
             self._close_networks()
             raise
@@ -97,12 +109,13 @@ class Session:
         Raises:
             EngineError: a network failed.
         """
+        # Not in a turn: it may take seconds, and other cameras are served between its parts.
         self._worker.call(self._processor.prepare)
 
     def start(self) -> None:
         """Process images from now on."""
         self._mailbox.open()
-        self._worker.run(self._processor.process)
+        self._worker.run(self._processor.process, self._networks.turns)
 
     def stop(self) -> None:
         """Finish the image under way and process no other."""
@@ -121,6 +134,12 @@ class Session:
         finally:
             self._outputs.destroy()
 
+    def _give_up(self, error: BaseException) -> None:
+        """Images are processed no more; runs in the inference thread."""
+        if isinstance(error, EngineError):
+            self._networks.report(error)
+        self._on_crash(error)
+
     def _close_networks(self) -> None:
         try:
             self._worker.call(self.segmenter.close)
@@ -129,8 +148,7 @@ class Session:
 
 
 def _open(
-    parameters: NodeParameters, progress: Callable[[float, str], None], stop: Callable[[], bool]
-) -> tuple[ModelBundle, Segmenter]:
+    parameters: NodeParameters, networks: Networks, user: NetworkUser
+) -> tuple[ModelBundle, OpenedNetworks]:
     bundle = ModelBundle.read(find_bundle(parameters.bundle))
-    config = parameters.pipeline_config()
-    return bundle, open_segmenter(bundle, config, progress=progress, stop=stop)
+    return bundle, networks.open(bundle, parameters.pipeline_config(), user)

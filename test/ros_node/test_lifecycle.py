@@ -90,7 +90,7 @@ def test_a_wrong_bundle_is_told_and_can_be_mended(tmp_path: Path) -> None:
     missing = tmp_path / 'later'
     with running(tmp_path, free_domain_id(5), bundle=missing) as (process, client):
         process.wait_for_log('lifecycle set /segmenter configure, and then activate; or start')
-        assert f'{missing}: is not a bundle' in process.log.read_text()
+        assert f'{missing}: no such folder' in process.log.read_text()
         assert client.state() == 'unconfigured'
         client.wait_for_status(
             lambda status, _: status.level == status.ERROR and str(missing) in status.message,

@@ -74,3 +74,48 @@ def test_nothing_is_lost_between_threads(mailbox: Mailbox[int]) -> None:
     thread.join(10)
     assert taken == sorted(taken)
     assert len(taken) + mailbox.dropped == 2000
+
+
+def test_waiting_leaves_the_item_where_a_newer_one_may_replace_it(mailbox: Mailbox[int]) -> None:
+    mailbox.put(1)
+    assert mailbox.wait()
+    mailbox.put(2)
+    assert mailbox.wait()
+    assert mailbox.take() == 2
+    assert mailbox.dropped == 1
+    mailbox.close()
+    assert not mailbox.wait()
+
+
+def test_a_failure_is_raised_until_the_mailbox_is_opened_again(mailbox: Mailbox[int]) -> None:
+    mailbox.put(1)
+    mailbox.fail(ZeroDivisionError('told'))
+    mailbox.put(2)
+    for attempt in (mailbox.wait, mailbox.take):
+        with pytest.raises(ZeroDivisionError, match='told'):
+            attempt()
+    assert mailbox.dropped == 2
+    mailbox.open()
+    mailbox.put(3)
+    assert mailbox.take() == 3
+
+
+def test_a_failure_wakes_whoever_waits(mailbox: Mailbox[int]) -> None:
+    raised = threading.Event()
+
+    def take() -> None:
+        with pytest.raises(ZeroDivisionError):
+            mailbox.take()
+        raised.set()
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    mailbox.fail(ZeroDivisionError())
+    thread.join(10)
+    assert raised.is_set()
+
+
+def test_a_closed_mailbox_does_not_fail(mailbox: Mailbox[int]) -> None:
+    mailbox.close()
+    mailbox.fail(ZeroDivisionError())
+    assert mailbox.take() is None

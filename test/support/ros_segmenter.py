@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,13 @@ class SegmenterProcess:
         *,
         module: str = 'stseg_ros.ros_node.segmenter_node',
         environment: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
         **parameters: object,
     ) -> None:
-        """Start it; its output goes to the log file."""
+        """Start it; its output goes to the log file. `before` comes before ROS's arguments."""
         self.log = log
         self.domain_id = domain_id
-        arguments = ['--ros-args']
+        arguments = [*before, '--ros-args']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             arguments += ['-p', f'{name}:={text}']
@@ -88,12 +89,13 @@ class SegmenterProcess:
 class Client:
     """Publishes images, collects everything the segmenter publishes, and calls its services."""
 
-    def __init__(self, domain_id: int) -> None:
-        """Join the node's domain."""
+    def __init__(self, domain_id: int, namespace: str = '') -> None:
+        """Join the node's domain, for the segmenter of a namespace."""
         use_large_image_transport()
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=domain_id)
-        self.node = rclpy.create_node('test_client', context=self.context)
+        self.node = rclpy.create_node('test_client', context=self.context, namespace=namespace)
+        self._segmenter = f'{self.node.get_namespace().rstrip("/")}/segmenter'
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.masks: dict[int, Image] = {}
@@ -226,7 +228,8 @@ class Client:
         self.timings[stamp_ns_of(message)] = message
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        self.statuses += message.status
+        ours = f'{self._segmenter}:'
+        self.statuses += [status for status in message.status if status.name.startswith(ours)]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import Any
 
 from stseg_ros.engines import backends
 from stseg_ros.engines.engine_protocol import EngineOptions
-from stseg_ros.engines.onnxruntime_engine import OnnxRuntimeEngine
+from stseg_ros.engines.onnxruntime.engine import OnnxRuntimeEngine
 from stseg_ros.errors import EngineError
 from stseg_ros.records import ChannelOrder, UInt8Array
 

@@ -1,0 +1,1 @@
+"""Several cameras in one process, on the same networks; nothing here imports rclpy."""

@@ -1,0 +1,35 @@
+"""Several cameras as `multi_segmenter_node` runs them, on the scripted networks.
+
+See `support.scripted_segmenter`; beside what that reads, ``SCRIPTED_BATCHES`` names a file that
+gets a line for each batch: ``coarse 1`` or ``refine 8``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from support.scripted_segmenter import ScriptedEngine
+
+from stseg_ros.engines import backends
+from stseg_ros.records import ChannelOrder, UInt8Array
+
+
+class CountingEngine(ScriptedEngine):
+    """A scripted network that keeps a book of its batches."""
+
+    def infer(self, batch_nhwc: UInt8Array, order: ChannelOrder = ChannelOrder.RGB) -> Any:
+        """Run the network, and note the batch."""
+        book = os.environ.get('SCRIPTED_BATCHES')
+        if book:
+            with Path(book).open('a') as file:
+                file.write(f'{"coarse" if self._is_coarse else "refine"} {len(batch_nhwc)}\n')
+        return super().infer(batch_nhwc, order)
+
+
+if __name__ == '__main__':
+    backends.BACKENDS['scripted'] = 'support.scripted_cameras:CountingEngine'
+    from stseg_ros.ros_node.multi_segmenter_node import main
+
+    main()
