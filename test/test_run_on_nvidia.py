@@ -15,7 +15,7 @@ import pytest
 from support.tiny_bundle import write_tiny_bundle
 
 from stseg_ros.bundle import ModelBundle, write_manifest
-from stseg_ros.engines.tensorrt_library import is_installed
+from stseg_ros.engines.tensorrt.library import is_installed
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 
 sys.path.append(str(Path(__file__).parent.parent / 'docs'))

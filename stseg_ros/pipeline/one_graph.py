@@ -48,7 +48,7 @@ class OneGraphSegmenter:
     Attributes:
         geometry: the sizes of the networks.
         backend: name of the inference backend.
-        device: what the graphs run on.
+        device: what the latest graph runs on.
         backend_note: which backend was taken and why, one line.
         wants_logits: whether results have their logits, which cost a copy; any thread may assign.
     """
@@ -144,6 +144,7 @@ class OneGraphSegmenter:
 
         outputs = runner.run(inputs, without=self._unwanted())
         clock.append(time.perf_counter_ns())
+        self.device = runner.device
 
         # The runner's arrays are overwritten by the next frame.
         mask_hw = np.array(outputs[names.MASK])

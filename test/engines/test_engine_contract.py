@@ -125,6 +125,14 @@ def test_a_batch_is_left_alone(engine: InferenceEngine) -> None:
     np.testing.assert_array_equal(batch, before)
 
 
+@pytest.mark.parametrize('order', list(ChannelOrder))
+def test_a_read_only_batch_is_taken(engine: InferenceEngine, order: ChannelOrder) -> None:
+    batch = random_batch(2)
+    expected = engine.infer(batch, order).copy()
+    batch.flags.writeable = False
+    np.testing.assert_array_equal(engine.infer(batch, order), expected)
+
+
 def test_a_changed_batch_size_keeps_the_answers(engine: InferenceEngine) -> None:
     batch = random_batch(3)
     first = engine.infer(batch).copy()

@@ -173,6 +173,13 @@ def test_the_mask_has_the_cameras_size(bundle: ModelBundle) -> None:
     assert outputs['mask'].shape == camera_hw
 
 
+def test_a_damaged_network_is_one_line(bundle: ModelBundle) -> None:
+    bundle.coarse_path.write_bytes(b'\x08\x01broken')
+    with pytest.raises(BundleError, match=r'coarse\.onnx is no ONNX network') as refused:
+        build_frame_graph(bundle, spec(3, 'add'))
+    assert '\n' not in str(refused.value)
+
+
 def test_inputs_and_outputs_are_as_documented(bundle: ModelBundle) -> None:
     model = onnx.load_from_string(build_frame_graph(bundle, spec(3, camera_hw=(37, 61))))
     sides = [

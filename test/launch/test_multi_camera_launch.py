@@ -106,6 +106,7 @@ def test_one_camera_can_have_parameters_of_its_own(
 @pytest.mark.parametrize(
     ('argument', 'message'),
     [
+        ('cameras:=front,left,front', 'camera front is named twice'),
         ('cameras:=,', "cameras is ','; expected such as front,left,right"),
         ('image:=/camera/image_raw', 'one topic for all cameras; expected a name in the'),
         ('shared:=maybe', "shared is 'maybe'; expected true or false"),
@@ -115,7 +116,7 @@ def test_one_camera_can_have_parameters_of_its_own(
 def test_wrong_arguments_are_told(
     environment: dict[str, str], tmp_path: Path, argument: str, message: str
 ) -> None:
-    given = ['cameras:=front', argument]
+    given = ['cameras:=front', 'shared:=false', argument]
     launch = Launch(LAUNCH_FILE, environment, tmp_path / 'out', *given)
     try:
         assert launch.process.wait(30) != 0

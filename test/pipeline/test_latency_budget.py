@@ -51,17 +51,14 @@ class Drive:
     """What became of each frame."""
 
     regions: list[int] = field(default_factory=list)
-    levels: list[int] = field(default_factory=list)
     total_ms: list[float] = field(default_factory=list)
 
     def kept(self, budget_ms: float) -> float:
         return float(np.mean(np.array(self.total_ms) <= budget_ms))
 
-    def level_changes(self) -> int:
-        return int(np.count_nonzero(np.diff(self.levels)))
-
-    def region_changes(self) -> int:
-        return int(np.count_nonzero(np.diff(self.regions)))
+    def leaps(self) -> int:
+        """Count changes by more than one region."""
+        return int(np.count_nonzero(np.abs(np.diff(self.regions)) > 1))
 
 
 def drive(
@@ -89,7 +86,6 @@ def drive(
         total_ns = before_ns + refine_ns + took(machine.after_ms, frame)
         budget.learn(FrameTiming(refine_ns=refine_ns), regions=regions, total_ns=total_ns)
         seen.regions.append(regions)
-        seen.levels.append(budget.level)
         seen.total_ms.append(total_ns / MS)
     return seen
 
@@ -113,7 +109,7 @@ def test_noise_costs_a_region_and_not_the_budget() -> None:
     seen = drive(Machine(noise=0.05), 20.0, 2000)
     assert seen.kept(20.0) >= 0.95
     assert np.mean(seen.regions) >= 3.5
-    assert seen.level_changes() <= 10
+    assert seen.leaps() <= 10
 
 
 def step(frame: int) -> float:
@@ -123,12 +119,13 @@ def step(frame: int) -> float:
 def test_a_machine_twice_as_slow_is_met_within_four_frames_and_left_again() -> None:
     seen = drive(Machine(load=step), 26.0, 1200)
     assert set(seen.regions[10:300]) <= {7, 8}
-    # Twice as slow, 16 ms pass without any region and K take 2 + 4 K more: two fit 26 ms.
+    # Twice as slow, 16 ms pass without any region and K take 2 + 4 K more: two would just fit
+    # 26 ms if nothing varied.
     assert max(seen.regions[304:700]) <= 2
     assert np.mean(seen.regions[304:700]) >= 1
     assert min(seen.regions[700 + WINDOW + 10 :]) >= 7
     assert seen.kept(26.0) >= 0.95
-    assert seen.level_changes() <= 12
+    assert seen.leaps() <= 12
 
 
 def test_a_machine_too_slow_for_any_region_is_left_again() -> None:
@@ -145,7 +142,7 @@ def test_a_slow_drift_is_followed() -> None:
     # In the end everything takes 2.5 times as long: 20 ms, and 2.5 + 5 K.
     assert 0 < np.mean(seen.regions[-100:]) <= 1.5
     # Six or seven steps down, and now and then one of them up and down again.
-    assert seen.level_changes() <= 25
+    assert seen.leaps() <= 25
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -155,7 +152,8 @@ def test_lone_slow_frames_do_not_swing_it(seed: int) -> None:
     # Each of a frame's three parts may be hit.
     assert seen.kept(23.0) >= 0.95
     assert np.mean(seen.regions) >= 4.5
-    assert seen.level_changes() <= 40
+    # A frame that was held up before the choice, twelve or so, is one leap down and one up.
+    assert seen.leaps() <= 70
 
 
 @pytest.mark.parametrize('seed', range(4))
@@ -166,8 +164,8 @@ def test_a_load_that_comes_and_goes(period: int, seed: int) -> None:
 
     seen = drive(Machine(load=busy, noise=0.06, tail=0.002, seed=seed), 26.0, 4000)
     assert seen.kept(26.0) >= 0.95
-    # In each period once down and once up, in three steps or so each.
-    assert seen.level_changes() <= 6 * (4000 / period + 1)
+    # Down and up again in each period, in a few steps; and lone slow frames, a dozen or two.
+    assert seen.leaps() <= 8 * 4000 / period + 60
     if period >= 400:
         free = [count for frame, count in enumerate(seen.regions) if busy(frame) == 1.0]
         assert np.mean(free) > 4
@@ -177,8 +175,10 @@ def test_waiting_in_the_mailbox_counts() -> None:
     waiting = Machine(wait_ms=lambda rng: float(rng.uniform(0.0, 10.0)))
     seen = drive(waiting, 30.0, 2000)
     assert seen.kept(30.0) >= 0.95
-    # The longest wait leaves 12 ms beside the 8 of every frame: five regions take 11.
-    assert 4 <= np.mean(seen.regions) <= 6
+    # A wait of w leaves 22 - w ms beside the 8 of every frame, and K regions take 1 + 2 K: eight
+    # up to 5 ms, seven up to 7, six up to 9, then five. As often as their waits: 7.1 in the mean.
+    assert 6.3 <= np.mean(seen.regions) <= 7.1
+    assert {5, 6, 7, 8} <= set(seen.regions)
 
 
 def test_a_larger_budget_gives_no_fewer_regions() -> None:
@@ -194,8 +194,7 @@ def test_in_one_state_more_time_gives_no_fewer_regions() -> None:
     drive(Machine(), 20.0, 100, budget)
     given = [budget.regions_for(elapsed_ns, MOST) for elapsed_ns in range(0, 25 * MS, MS // 4)]
     assert given == sorted(given, reverse=True)
-    assert given[0] == budget.level
-    assert given[-1] == 0
+    assert set(given) == set(range(given[0] + 1))
 
 
 @pytest.mark.parametrize('wrong', [0.5, 2.0])
@@ -228,7 +227,7 @@ def test_guesses_of_a_busy_machine_do_not_hold_it_down(budget_ms: float) -> None
     possible = (budget_ms - 9.0) // 2.0
     assert seen.kept(budget_ms) >= 0.95
     assert np.mean(seen.regions[-500:]) >= possible - 1
-    assert seen.level_changes() <= 40
+    assert seen.leaps() <= 40
 
 
 def test_regions_that_cost_more_in_larger_batches_are_learned() -> None:
@@ -241,7 +240,7 @@ def test_regions_that_cost_more_in_larger_batches_are_learned() -> None:
     seen = drive(Superlinear(), 17.0, 3000, budget)
     assert seen.kept(17.0) >= 0.95
     assert 3 <= np.mean(seen.regions[-500:]) <= 4
-    assert seen.level_changes() <= 60
+    assert seen.leaps() <= 60
 
 
 def test_fewer_regions_may_be_refined_than_given() -> None:

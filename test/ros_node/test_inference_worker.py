@@ -99,6 +99,31 @@ def test_an_unforeseen_error_is_reported_and_the_thread_can_run_again(rig: Rig) 
     assert len(rig.crashes) == 1
 
 
+def test_joining_waits_until_a_crash_has_been_told() -> None:
+    mailbox: Mailbox[int] = Mailbox()
+    telling, go_on = threading.Event(), threading.Event()
+    told: list[BaseException] = []
+
+    def on_crash(error: BaseException) -> None:
+        telling.set()
+        assert go_on.wait(10)
+        told.append(error)
+
+    def fail(item: int) -> None:
+        raise ZeroDivisionError(item)
+
+    worker = InferenceWorker(mailbox, on_crash)
+    mailbox.open()
+    worker.run(fail)
+    mailbox.put(5)
+    assert telling.wait(10)
+    threading.Timer(0.05, go_on.set).start()
+    worker.join()
+    # Told later, it would stop the node that has been activated again meanwhile.
+    assert [type(error) for error in told] == [ZeroDivisionError]
+    worker.close()
+
+
 def test_an_item_is_taken_when_its_turn_has_come(rig: Rig) -> None:
     turns = Turns(1)
     processed: list[int] = []

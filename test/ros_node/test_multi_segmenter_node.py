@@ -35,10 +35,8 @@ from support.scripted_segmenter import FAIL, STUMBLE
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig
-from stseg_ros.errors import ConfigError
 from stseg_ros.records import Frame
 from stseg_ros.ros_node import multi_segmenter_node
-from stseg_ros.ros_node.multi_segmenter_node import camera_names
 from stseg_ros.ros_node.shared_segments import own_segments
 
 pytestmark = pytest.mark.ros
@@ -107,35 +105,6 @@ def wait_for_state(client: Client, state: str, text: str = '') -> None:
         return pairs['state'] == state and text in status.message
 
     client.wait_for_status(told, f'{state}, {text!r}')
-
-
-@pytest.mark.parametrize(
-    ('words', 'names'),
-    [
-        (['front', 'left'], ['front', 'left']),
-        (['front,left', 'rear/up'], ['front', 'left', 'rear/up']),
-        (['front,'], ['front']),
-    ],
-    ids=str,
-)
-def test_names_of_cameras(words: list[str], names: list[str]) -> None:
-    assert camera_names(words) == names
-
-
-@pytest.mark.parametrize(
-    ('words', 'message'),
-    [
-        ([','], 'names no camera'),
-        (['1front'], "camera '1front' is no name for a namespace"),
-        (['/front'], "camera '/front' is no name"),
-        (['front left'], "camera 'front left' is no name"),
-        (['front', 'left,front'], 'camera front is named twice'),
-    ],
-    ids=str,
-)
-def test_wrong_names_of_cameras(words: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        camera_names(words)
 
 
 @pytest.mark.parametrize(
@@ -401,6 +370,10 @@ class FakeNode:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
+        self.problem = ''
+
+    def tell_unserved(self, problem: str) -> None:
+        self.problem = problem
 
     def get_logger(self) -> Any:
         return SimpleNamespace(
@@ -430,6 +403,24 @@ def test_an_error_in_a_callback_costs_the_other_cameras_nothing(
     assert multi_segmenter_node._goes_on(node, None) is goes_on
     assert [line[0] for line in node.lines] == ([level] if level else [])
     assert all(str(error) in text for _, text in node.lines)
+    assert bool(node.problem) is (level == 'fatal')
+
+
+def test_cameras_that_can_all_be_served_no_more_end_the_process(
+    tmp_path: Path, tiny_bundle: Path
+) -> None:
+    break_it = tmp_path / 'break_it'
+    with running_cameras(
+        tmp_path, free_domain_id(64), tiny_bundle, SCRIPTED_BREAK=str(break_it)
+    ) as (process, clients):
+        break_it.with_name('break_it.front').touch()
+        wait_for_state(clients['front'], 'active', 'served no more, by an error of ROS: start')
+        assert clients['front'].statuses[-1].level == DiagnosticStatus.ERROR
+        clients['left'].segment(plain_image(0))
+        for name in ('left', 'right'):
+            break_it.with_name(f'break_it.{name}').touch()
+        assert process.process.wait(20) == 1
+        assert process.log.read_text().count('served no more') == len(CAMERAS)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda it: it.name)

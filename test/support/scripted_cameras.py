@@ -1,7 +1,8 @@
 """Several cameras as `multi_segmenter_node` runs them, on the scripted networks.
 
 See `support.scripted_segmenter`; beside what that reads, ``SCRIPTED_BATCHES`` names a file that
-gets a line for each batch: ``coarse 1`` or ``refine 8``.
+gets a line for each batch: ``coarse 1`` or ``refine 8``. ``SCRIPTED_BREAK`` names a file: where it
+is there with a camera's name behind a dot, ROS fails that camera.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from support.scripted_segmenter import ScriptedEngine
 
 from stseg_ros.engines import backends
 from stseg_ros.records import ChannelOrder, UInt8Array
+from stseg_ros.ros_node import multi_segmenter_node
+
+
+_LOOK_S = 0.05
+serve = multi_segmenter_node.spin
 
 
 class CountingEngine(ScriptedEngine):
@@ -28,8 +34,19 @@ class CountingEngine(ScriptedEngine):
         return super().infer(batch_nhwc, order)
 
 
+def spin_until_broken(node: Any, executor: Any) -> None:
+    """Serve a node, and look for what is to break it."""
+
+    def look() -> None:
+        place = os.environ.get('SCRIPTED_BREAK')
+        if place and Path(f'{place}.{node.get_namespace().strip("/")}').exists():
+            raise multi_segmenter_node.RCLError('scripted: no memory')
+
+    node.create_timer(_LOOK_S, look)
+    serve(node, executor)
+
+
 if __name__ == '__main__':
     backends.BACKENDS['scripted'] = 'support.scripted_cameras:CountingEngine'
-    from stseg_ros.ros_node.multi_segmenter_node import main
-
-    main()
+    multi_segmenter_node.spin = spin_until_broken
+    multi_segmenter_node.main()

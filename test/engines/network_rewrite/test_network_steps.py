@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from support.tiny_bundle import write_redness_network
 from support.tiny_networks import conv_logits, conv_weights, write_conv_network
 
+from stseg_ros.engines.network_rewrite import network_steps
 from stseg_ros.engines.network_rewrite.network_steps import prepare_network, steps_version
 from stseg_ros.errors import EngineError
 from stseg_ros.records import ChannelOrder
@@ -181,6 +182,21 @@ def test_invalid_networks_are_one_line(tmp_path: Path) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r'gone\.onnx cannot be read \(No such file'):
         prepare_network(tmp_path / 'gone.onnx', half=False, order=RGB, logits='float32')
+
+
+def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / 'n.onnx'
+    model = onnx.load(write_conv_network(path, (8, 16)))
+    onnx.save(model, path, save_as_external_data=True, location='n.data', size_threshold=0)
+    with pytest.raises(EngineError, match=r'n\.onnx keeps weights in another file') as refused:
+        prepare_network(path, half=False, order=RGB, logits='float32')
+    assert '\n' not in str(refused.value)
+
+
+def test_other_bytes_have_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = steps_version()
+    monkeypatch.setattr(network_steps, 'STEPS_PER_LOGIT', 8)
+    assert steps_version() != version
 
 
 def test_other_code_has_another_version(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 from support.rtx import CAPABILITY, RTX_MAGIC
 from support.tiny_networks import conv_weights, write_conv_network
 
@@ -116,6 +121,52 @@ def test_other_rewriting_code_misses(
         'stseg_ros.engines.network_rewrite.network_steps.steps_version', lambda: 'other'
     )
     assert key_of(library, request_).digest() != before.digest()
+
+
+def test_another_configuration_of_the_builder_misses(
+    library: TensorRtLibrary, request_: BuildRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = key_of(library, request_)
+    real = inspect.getsource
+    monkeypatch.setattr(
+        inspect,
+        'getsource',
+        lambda module: real(module) + '#' * module.__name__.endswith('.builder'),
+    )
+    assert key_of(library, request_).digest() != before.digest()
+
+
+def test_a_file_that_changes_before_it_is_built_does_not_matter(
+    library: TensorRtLibrary,
+    request_: BuildRequest,
+    cache: EngineCache,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old = request_.network.read_bytes()
+    real, built = tensorrt_build.run_builder, []
+
+    def note(*arguments: Any) -> bytes:
+        built.append(arguments[3])
+        return real(*arguments)
+
+    @contextmanager
+    def wait_for_another(*_: Any, **__: Any) -> Iterator[None]:
+        write_conv_network(
+            request_.network, (8, 16), batch=1, stored_half=True, weights=conv_weights(seed=1)
+        )
+        yield
+
+    monkeypatch.setattr(tensorrt_build, 'run_builder', note)
+    monkeypatch.setattr(cache, 'lock', wait_for_another)
+    find_or_build(library, request_, cache)
+    request_.network.write_bytes(old)
+    assert find_or_build(library, request_, cache).was_cached
+    (prepared,) = built
+    weights = [
+        numpy_helper.to_array(each) for each in onnx.load_from_string(prepared).graph.initializer
+    ]
+    # The key names the old file, so that the plan has to be its plan, too.
+    assert any(np.array_equal(each, conv_weights().first) for each in weights)
 
 
 def test_the_name_of_the_file_does_not_matter(

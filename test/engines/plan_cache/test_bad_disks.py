@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,24 @@ def shared_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+def test_a_folder_that_cannot_be_synchronised_keeps_plans(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+
+    def refuse_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, 'Invalid argument')
+        real(handle)
+
+    monkeypatch.setattr(os, 'fsync', refuse_folders)
+    warnings: list[str] = []
+    cache = EngineCache(tmp_path / 'engines', warn=warnings.append)
+    assert cache.put(KEY, b'a plan') is not None
+    assert cache.get(KEY) == b'a plan'
+    assert warnings == []
 
 
 @contextmanager

@@ -23,6 +23,17 @@ def test_a_graph_runs_by_names(cache: FakeCache) -> None:
         runner.run({'image': random_batch(4)})
 
 
+def test_without_a_recording_the_device_says_so(cache: FakeCache, fake: FakeCuda) -> None:
+    runner = TensorRtGraph(MODEL, EngineOptions())
+    # Another set of outputs is another recording.
+    fake.calls.clear()
+    fake.fail_at = 4
+    runner.run({'image': random_batch(2)}, without=('logits',))
+    assert fake.calls[4] == 'cudaStreamBeginCapture', fake.calls
+    assert 'no CUDA graph: cudaStreamBeginCapture failed' in runner.device
+    runner.close()
+
+
 def test_what_is_not_asked_for_stays_on_the_device(cache: FakeCache, fake: FakeCuda) -> None:
     runner = TensorRtGraph(MODEL, EngineOptions())
     fake.calls.clear()

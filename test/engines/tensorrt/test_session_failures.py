@@ -104,6 +104,35 @@ def test_after_a_failure_the_session_says_what_it_was() -> None:
     session.close()
 
 
+@pytest.mark.parametrize(
+    ('count', 'call'),
+    [
+        (2, 'cudaGraphLaunch'),
+        (2, 'cudaStreamSynchronize'),
+        (3, 'set_tensor_address'),
+        (3, 'execute_async_v3'),
+    ],
+)
+def test_after_a_failure_contexts_go_before_what_they_use(count: int, call: str) -> None:
+    counted = FakeCuda()
+    session = open_session(counted)
+    run(session)
+    opened = len(counted.calls)
+    run(session, count)
+    fake = FakeCuda(fail_at=opened + counted.calls[opened:].index(call))
+    session = open_session(fake)
+    run(session)
+    fake.freed.clear()
+    with pytest.raises(EngineError, match='tensorrt failed') as failed:
+        run(session, count)
+    # While the error is still held, and with it what its traceback holds.
+    contexts = 1 if count == 2 else 2
+    assert sorted(fake.freed[: 2 + contexts]) == ['context'] * contexts + ['executable', 'graph']
+    assert fake.freed[2 + contexts] == 'device'
+    assert not fake.live
+    del failed
+
+
 def test_a_plan_that_does_not_load_is_told_apart() -> None:
     fake = FakeCuda()
     with pytest.raises(PlanRejectedError, match=r'tensorrt 10\.13\.3 does not load the plan'):

@@ -24,7 +24,7 @@ from stseg_ros.records import ChannelOrder, Frame, SegmentationResult
 from stseg_ros.ros_node.many_cameras import shared_networks
 from stseg_ros.ros_node.many_cameras.request_queue import Request, RequestQueue
 from stseg_ros.ros_node.many_cameras.shared_networks import SharedNetworks
-from stseg_ros.ros_node.many_cameras.shared_pair import SharedPair
+from stseg_ros.ros_node.many_cameras.shared_pair import SharedEngine, SharedPair
 from stseg_ros.ros_node.networks import NetworkUser, OtherUserError
 
 CONFIG = PipelineConfig(backend='onnxruntime', precision='float32', threads=1)
@@ -227,6 +227,45 @@ def test_what_one_camera_cannot_open_another_may(openings: Openings, bundle: Mod
     openings.error = None
     networks.open(bundle, CONFIG, user('b')).segmenter.close()
     assert (openings.opened, openings.closed) == (1, 1)
+
+
+def test_networks_of_no_use_to_a_newcomer_are_not_given_to_it_again(
+    openings: Openings, bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = SharedNetworks()
+    front = networks.open(bundle, CONFIG, user('front'))
+
+    def fail(*_: Any) -> None:
+        raise EngineError('the device is lost')
+
+    with monkeypatch.context() as patch, pytest.raises(EngineError, match='the device is lost'):
+        patch.setattr(SharedEngine, 'infer', fail)
+        networks.open(bundle, CONFIG, user('left'))
+    # The one that has them keeps them.
+    assert (openings.opened, openings.closed) == (1, 0)
+    left = networks.open(bundle, CONFIG, user('left'))
+    assert openings.opened == 2
+    for it in (front, left):
+        it.segmenter.segment(Frame(image_hwc=np.zeros((32, 32, 3), np.uint8)))
+        it.segmenter.close()
+    assert openings.closed == 2
+
+
+def test_who_joins_while_networks_fail_is_told_or_gets_others(
+    openings: Openings, bundle: ModelBundle
+) -> None:
+    for _ in range(20):
+        networks = SharedNetworks()
+        front = networks.open(bundle, CONFIG, user('front', []))
+        opened_before = openings.opened
+        told: list[Any] = []
+        with ThreadPoolExecutor() as pool:
+            joining = pool.submit(networks.open, bundle, CONFIG, user('left', told))
+            pool.submit(front.report, EngineError('the device is lost')).result(PATIENCE_S)
+            left = joining.result(PATIENCE_S)
+        assert len(told) + openings.opened - opened_before == 1
+        for it in (front, left):
+            it.segmenter.close()
 
 
 def test_settings_that_do_not_fit_give_the_networks_back(

@@ -1,0 +1,1 @@
+"""What the node costs: how it is measured over ROS 2, and what the figures are made of."""
