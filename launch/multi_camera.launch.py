@@ -16,6 +16,8 @@ from launch.launch_description_sources.python_launch_file_utilities import (
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from stseg_ros.ros_node.many_cameras.camera_names import camera_names
+
 SHARE = Path(__file__).resolve().parent.parent
 ONE_CAMERA = SHARE / 'launch' / 'segment.launch.py'
 # What segment.launch.py takes with the same meaning, beside its TEXTS and FLAGS.
@@ -68,6 +70,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     cameras = [name.strip() for name in value('cameras').split(',') if name.strip()]
     if not cameras:
         raise ValueError(f'cameras is {value("cameras")!r}; expected such as front,left,right')
+    camera_names(cameras)  # Raises where one is no namespace, or is there twice.
     if value('image').startswith('/'):
         raise ValueError(
             f'image is {value("image")!r}, one topic for all cameras; expected a name in the '

@@ -13,7 +13,7 @@ from support.tiny_bundle import write_tiny_bundle
 
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
-sys.path.append(str(Path(__file__).parent.parent / 'docs'))
+sys.path.append(str(Path(__file__).parent.parent / 'docs' / 'scripts' / 'node'))
 
 import measure_node
 import node_processes

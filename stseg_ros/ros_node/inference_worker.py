@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, Protocol, TypeVar
 
 Item = TypeVar('Item')
@@ -37,7 +37,6 @@ class InferenceWorker(Generic[Item]):
         self._source = source
         self._on_crash = on_crash
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix='inference')
-        self._running: Future[None] | None = None
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Call a function in the thread and wait for it.
@@ -61,26 +60,21 @@ class InferenceWorker(Generic[Item]):
             process: called in the thread with each item.
             turns: entered for each item, before it is taken; None lets nothing in between.
         """
-        if turns is None:
-            self._running = self._pool.submit(self._process_all, process)
-        else:
-            self._running = self._pool.submit(self._process_in_turn, process, turns)
-        self._running.add_done_callback(self._report_crash)
+        running = self._pool.submit(
+            self._process_all, process, nullcontext() if turns is None else turns
+        )
+        running.add_done_callback(self._report_crash)
 
     def join(self) -> None:
-        """Wait until `run` has ended, after the source was closed."""
-        if self._running is not None:
-            wait([self._running])
+        """Wait until `run` and `on_crash` have ended, after the source was closed."""
+        # The thread does one thing after the other, and tells of a crash in between.
+        self.call(_do_nothing)
 
     def close(self) -> None:
         """End the thread."""
         self._pool.shutdown()
 
-    def _process_all(self, process: Callable[[Item], None]) -> None:
-        while (item := self._source.take()) is not None:
-            process(item)
-
-    def _process_in_turn(
+    def _process_all(
         self, process: Callable[[Item], None], turns: AbstractContextManager[None]
     ) -> None:
         while self._source.wait():
@@ -94,3 +88,7 @@ class InferenceWorker(Generic[Item]):
         error = running.exception()
         if error is not None:
             self._on_crash(error)
+
+
+def _do_nothing() -> None:
+    """Done once all before it is done."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import threading
 import traceback
@@ -11,16 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.utilities import remove_ros_args, try_shutdown
 
 from stseg_ros.errors import ConfigError
+from stseg_ros.ros_node.many_cameras.camera_names import camera_names
 from stseg_ros.ros_node.many_cameras.shared_networks import SharedNetworks
 from stseg_ros.ros_node.ros_process import (
     RCLError,
     closing_at_the_end,
     ignore_signals,
+    making_a_node,
     run_process,
     spin,
 )
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from rclpy.executors import Executor
 
 _NAME = 'multi_segmenter_node'
-_CAMERA = re.compile(r'[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*')
+_ALL_FAILED = 1
 _EXAMPLE = """\
 example:
   multi_segmenter_node --cameras front left right --ros-args -r image:=image_raw -p regions:=4
@@ -49,32 +51,6 @@ def main(args: list[str] | None = None) -> None:
     command_line = sys.argv if args is None else [_NAME, *args]
     given = _parser().parse_args(remove_ros_args(command_line)[1:])
     run_process(_NAME, args, lambda: _run(camera_names(given.cameras), given.at_once))
-
-
-def camera_names(words: Sequence[str]) -> list[str]:
-    """Read the cameras' names.
-
-    Args:
-        words: names, or several names with commas between them.
-
-    Returns:
-        The names, which are relative namespaces.
-
-    Raises:
-        ConfigError: a name cannot be a namespace, or is there twice.
-    """
-    names = [name for word in words for name in word.split(',') if name]
-    if not names:
-        raise ConfigError('--cameras names no camera; expected such as: --cameras front left')
-    for name in names:
-        if not _CAMERA.fullmatch(name):
-            raise ConfigError(
-                f'camera {name!r} is no name for a namespace; expected letters, digits and '
-                'underscores, without a digit at the start, such as front or front/left'
-            )
-        if names.count(name) > 1:
-            raise ConfigError(f'camera {name} is named twice; expected each once')
-    return names
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,8 +102,13 @@ def _named(camera: str) -> Iterator[None]:
 
 
 def _base_namespace() -> str:
-    """Return the namespace that the command line gives to the process, '' for the root."""
-    node = Node(_NAME, start_parameter_services=False, enable_rosout=False)
+    """Return the namespace that the command line gives to the process, '' for the root.
+
+    Raises:
+        ConfigError: ROS cannot make a node.
+    """
+    with making_a_node():
+        node = Node(_NAME, start_parameter_services=False, enable_rosout=False)
     try:
         return node.get_namespace().rstrip('/')
     finally:
@@ -135,24 +116,31 @@ def _base_namespace() -> str:
 
 
 def _serve_all(nodes: Sequence[SegmenterNode]) -> None:
-    """Serve each node in a thread of its own, so that none waits for another's transitions."""
+    """Serve each node in a thread of its own, so that none waits for another's transitions.
+
+    Raises:
+        SystemExit: no node can be served further.
+    """
     executors = [SingleThreadedExecutor() for _ in nodes]
     threads = [
         threading.Thread(target=_serve, args=pair, name=f'serve {pair[0].get_namespace()}')
         for pair in zip(nodes, executors, strict=True)
     ]
-    for thread in threads:
-        thread.start()
     try:
         for thread in threads:
+            thread.start()
+        for thread in threads:
             thread.join()
+        if rclpy.ok():
+            sys.exit(_ALL_FAILED)
     finally:
         # Only this thread is interrupted by Ctrl-C; the others see that ROS is shut down.
         ignore_signals()
         try_shutdown()
         for thread, executor in zip(threads, executors, strict=True):
             executor.wake()
-            thread.join()
+            if thread.is_alive():
+                thread.join()
             executor.shutdown()
 
 
@@ -171,9 +159,11 @@ def _goes_on(node: SegmenterNode, executor: Executor) -> bool:
         spin(node, executor)
     except (KeyboardInterrupt, ExternalShutdownException):
         return False
-    except RCLError:
+    except RCLError as err:
         if node.context.ok():
-            node.get_logger().fatal(f'serves no more, restart it:\n{traceback.format_exc()}')
+            problem = 'this camera is served no more, by an error of ROS: start the process again'
+            node.tell_unserved(f'{problem} ({err})')
+            node.get_logger().fatal(f'{problem}\n{traceback.format_exc()}')
         return False
     except Exception:  # noqa: BLE001 - the other cameras go on
         node.get_logger().error(f'an error of stseg_ros:\n{traceback.format_exc()}')

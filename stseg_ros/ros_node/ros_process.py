@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import rclpy
+from rclpy.exceptions import NotInitializedException
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.utilities import try_shutdown
@@ -26,6 +28,7 @@ RCLError = rclpy_implementation.RCLError
 # How the error begins that every version raises of a transition which the state does not allow.
 _REFUSED = 'Failed to trigger lifecycle state machine transition'
 _USAGE_ERROR = 2
+_SECURITY = 'ROS_SECURITY_ENABLE'
 
 
 def run_process(name: str, args: list[str] | None, run: Callable[[], None]) -> None:
@@ -48,7 +51,7 @@ def run_process(name: str, args: list[str] | None, run: Callable[[], None]) -> N
     except StsegError as err:
         print(f'{name}: {err}', file=sys.stderr)
         sys.exit(_USAGE_ERROR)
-    except RCLError:
+    except (RCLError, NotInitializedException):
         # A signal shuts ROS down under whatever is being done.
         if rclpy.ok():
             raise
@@ -94,7 +97,33 @@ def join_ros(args: list[str] | None) -> None:
     try:
         rclpy.init(args=args)
     except RCLError as err:
-        raise ConfigError(f'ROS cannot start: {" ".join(str(err).split())}') from err
+        raise ConfigError(f'ROS cannot start: {_explain(err)}') from err
+
+
+@contextmanager
+def making_a_node() -> Iterator[None]:
+    """Make a node in a `with` block: only then does ROS join the network, if it can.
+
+    Raises:
+        ConfigError: it cannot, by the security, the domain or the middleware that were asked for.
+    """
+    try:
+        yield
+    except RCLError as err:
+        if not rclpy.ok():
+            raise
+        raise ConfigError(f'ROS cannot make a node: {_explain(err)}') from err
+
+
+def _explain(error: Exception) -> str:
+    """Say in one line what ROS refuses, and how to mend it where that is known."""
+    text = ' '.join(str(error).split())
+    if os.environ.get(_SECURITY, '').lower() == 'true':
+        text += (
+            f'; {_SECURITY} is true: expected a middleware built with security, and keys in '
+            'ROS_SECURITY_KEYSTORE; unset it to go without'
+        )
+    return text
 
 
 def spin(node: LifecycleNode, executor: Executor | None = None) -> None:

@@ -20,7 +20,13 @@ from stseg_ros.ros_node.networks import Networks, OwnNetworks
 from stseg_ros.ros_node.parameter_specs import SPECS
 from stseg_ros.ros_node.parameters import declare_parameters, unknown_parameters
 from stseg_ros.ros_node.reporter import NodeView, Reporter
-from stseg_ros.ros_node.ros_process import RCLError, closing_at_the_end, run_process, spin
+from stseg_ros.ros_node.ros_process import (
+    RCLError,
+    closing_at_the_end,
+    making_a_node,
+    run_process,
+    spin,
+)
 from stseg_ros.ros_node.session import Session
 from stseg_ros.ros_node.throttle import Throttle
 from stseg_ros.ros_node.watches import StampWatch
@@ -45,11 +51,12 @@ class SegmenterNode(LifecycleNode):
             networks: opens the networks; None opens them for this node alone.
 
         Raises:
-            ConfigError: a parameter is wrong.
+            ConfigError: a parameter is wrong, or ROS cannot make a node.
         """
         # An argument of the node's own wins over the process's, which is the same for all nodes.
         remapped = ['--ros-args', '-r', f'__ns:={namespace}'] if namespace else None
-        super().__init__('segmenter', cli_args=remapped)
+        with making_a_node():
+            super().__init__('segmenter', cli_args=remapped)
         self._networks = OwnNetworks() if networks is None else networks
         self._state = 'unconfigured'
         self._problem = ''
@@ -79,6 +86,14 @@ class SegmenterNode(LifecycleNode):
         """Free everything and end the threads; the node itself stays to be destroyed."""
         self._heartbeat.stop()
         self._release()
+
+    def tell_unserved(self, problem: str) -> None:
+        """Say on /diagnostics that the node's callbacks are called no more; any thread may.
+
+        Args:
+            problem: why, and what to do.
+        """
+        self._problem = problem
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Open the bundle and create the publishers."""

@@ -1,6 +1,6 @@
 """The camera of a soak, in a process of its own: it sends what it is told, and tells what it sent.
 
-Orders come as JSON lines on standard input, see `stseg_ros.soak.camera_process`; answers leave as
+Orders come as JSON lines on standard input, see `stseg_ros.soak.processes`; answers leave as
 JSON lines on standard output. It ends when its input is closed.
 """
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image
@@ -26,6 +26,7 @@ class SoakListener:
     Attributes:
         summary: the node's latest summary; empty before the first.
         summaries: how many have come.
+        problem: what the latest calls an error; else empty.
     """
 
     def __init__(self, node: Any, ledger: Ledger) -> None:
@@ -37,6 +38,7 @@ class SoakListener:
         """
         self.summary: dict[str, str] = {}
         self.summaries = 0
+        self.problem = ''
         self._node = node
         self._ledger = ledger
         self._status = f'{node.get_namespace().rstrip("/")}/segmenter: segmentation'
@@ -64,6 +66,10 @@ class SoakListener:
             for topic in ('mask', 'frame_timing')
         )
 
+    def is_building(self) -> bool:
+        """Whether the segmenter is still building its engines."""
+        return self.summary.get('engines', 'ok') != 'ok'
+
     def close(self) -> None:
         """Stop listening."""
         self._executor.shutdown()
@@ -87,6 +93,7 @@ class SoakListener:
             if status.name == self._status:
                 self.summary = {pair.key: pair.value for pair in status.values}
                 self.summaries += 1
+                self.problem = status.message if status.level == DiagnosticStatus.ERROR else ''
                 self._ledger.note_counts(self.summary)
 
 

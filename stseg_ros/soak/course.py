@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stseg_ros.errors import StsegError
 from stseg_ros.soak.driver import NodeEndedError
 from stseg_ros.soak.ledger import WARM_UP, Ledger
 from stseg_ros.soak.schedule import make_schedule, warm_up
@@ -122,7 +123,7 @@ class Course:
             self.rate_hz = options.rate_hz
         else:
             self._say('measuring the rate that the node sustains')
-            self.sustained_hz = sustained_rate_hz(driver, self._ledger, options.transport)
+            self.sustained_hz = self._measure_rate(driver)
             self.rate_hz = _OVERLOAD * self.sustained_hz
         driver.settle()
         self._check_stopped()
@@ -157,6 +158,14 @@ class Course:
         except NodeEndedError:
             self.ended_early = True
             self.seconds = self.seconds or self.passed_s()
+
+    def _measure_rate(self, driver: Driver) -> float:
+        try:
+            return sustained_rate_hz(driver, self._ledger, self._options.transport)
+        except StsegError:
+            # Where it was to end before there was a mask, that is no fault of the node.
+            self._check_stopped()
+            raise
 
     def _check_stopped(self) -> None:
         if self._is_stopped():

@@ -21,6 +21,7 @@ _SLICE_S = 0.05
 _START_S = 60.0
 _OBEY_S = 30.0
 _SETTLE_S = 2.5
+_SETTLING_IMAGES = 2
 _SUM_UP_S = 5.0
 _GREETINGS = 60
 _GREETING_HW = (48, 64)
@@ -79,7 +80,7 @@ class Driver:
         """Wait until the node is active and listener and node have found each other.
 
         Raises:
-            StsegError: it ended, or it is not found in time.
+            StsegError: it ended, it cannot start, or it is not found in time.
             KeyboardInterrupt: the soak was stopped.
         """
         deadline_s = time.monotonic() + _START_S
@@ -88,6 +89,12 @@ class Driver:
             self._node.check_alive()
             if self._is_stopped():
                 raise KeyboardInterrupt
+            if self._listener.problem:
+                raise StsegError(
+                    f'the node does not start: {self._listener.problem}; see {self._logs}/node.log'
+                )
+            if self._listener.is_building():
+                deadline_s = time.monotonic() + _START_S
             if time.monotonic() > deadline_s:
                 raise StsegError(
                     f'the node is not active after {_START_S:.0f} s; see {self._logs}/node.log'
@@ -117,7 +124,7 @@ class Driver:
             camera.close()
 
     def run(self, step: Step, index: int) -> None:
-        """Do one step of the schedule.
+        """Do one step of the schedule, or as much of it as there is until the soak is to end.
 
         Args:
             step: the step.
@@ -137,7 +144,12 @@ class Driver:
             self.abandon_camera()
             self.open_camera()
             self.process_restarts += 1
-        self._send(step, index, round(step.seconds * step.rate_hz))
+        if self._is_stopped():
+            return
+        end_s = time.monotonic() + step.seconds
+        self._send(step, index, max(1, round(step.seconds * step.rate_hz)))
+        # The last image is sent before the end, and of a slow step it may be the only one.
+        self._wait_for(self._is_stopped, end_s - time.monotonic())
 
     def settle(self) -> bool:
         """Wait until every image is a mask or counted.
@@ -148,13 +160,14 @@ class Driver:
         Returns:
             Whether the books are even.
         """
-        if self._wait_for(self._is_even, _SETTLE_S):
-            return True
-        self._send(self._small_step(), WARM_UP, 1)
+        for _ in range(_SETTLING_IMAGES):
+            if self._wait_for(self._is_even, _SETTLE_S):
+                return True
+            self._send(self._small_step(), WARM_UP, 1)
         return self._wait_for(self._is_even, _SETTLE_S)
 
     def _open_publisher(self) -> None:
-        """Open the publisher, and greet until the node answers.
+        """Open the publisher, and greet until the node answers, or the soak is to end.
 
         Processes find each other within seconds, not at once. What is sent before cannot be
         counted by the node, which knows nothing of it; so a greeting counts only if it was heard.
@@ -162,7 +175,8 @@ class Driver:
         self._obey('open')
         for _ in range(_GREETINGS):
             (greeting,) = self._send(self._small_step(), GREETING, 1)
-            if self._wait_for(partial(self._ledger.has_mask, greeting), _GREETING_S):
+            answered = self._wait_for(partial(self._ledger.has_mask, greeting), _GREETING_S)
+            if answered or self._is_stopped():
                 return
         raise StsegError(
             f'the node answers none of {_GREETINGS} images; see {self._logs}/node.log'
@@ -205,6 +219,7 @@ class Driver:
         self._obey(
             'send',
             enter,
+            can_be_hurried=images > 1,
             images=images,
             rate_hz=step.rate_hz,
             size_hw=step.size_hw,
@@ -219,13 +234,13 @@ class Driver:
         do: str,
         enter: Callable[[list[tuple[int, int, str]]], None] | None = None,
         *,
-        images: int = 0,
+        can_be_hurried: bool = False,
         **order: Any,
     ) -> None:
-        """Give the camera an order and wait until it is done."""
+        """Give the camera an order and wait until it is done, or cut short by a stop."""
         camera = self._camera
         assert camera is not None
-        camera.order(do=do, **order, **({'images': images} if images else {}))
+        camera.order(do=do, **order)
         last_s = time.monotonic()
         hurried = False
         while time.monotonic() - last_s < _OBEY_S:
@@ -235,7 +250,7 @@ class Driver:
                     return
                 assert enter is not None
                 enter(answer['sent'])
-            if images > 1 and self._is_stopped() and not hurried:
+            if can_be_hurried and self._is_stopped() and not hurried:
                 camera.order()
                 hurried = True
             self._pump()
@@ -254,4 +269,4 @@ class Driver:
         self._listener.listen(_SLICE_S)
         self._tick()
         if self._node.has_ended():
-            raise NodeEndedError('the node has ended by itself')
+            raise NodeEndedError(f'the node has ended by itself; see {self._logs}/node.log')

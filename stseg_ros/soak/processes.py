@@ -64,7 +64,10 @@ class NodeProcess:
 
     def usage(self) -> Usage | None:
         """Read what it holds now; None when it has ended."""
-        return read_usage(self._process.pid)
+        usage = read_usage(self._process.pid)
+        if usage is not None:
+            self._note_segments()
+        return usage
 
     def has_ended(self) -> bool:
         """Whether it is over."""
@@ -84,13 +87,10 @@ class NodeProcess:
 
     def end(self) -> NodeEnd:
         """Interrupt it as Ctrl-C does, kill what does not end, and look for what it left."""
-        # Imported late: a package without a ROS installation has no use for it.
-        from stseg_ros.ros_node.shared_segments import own_segments
-
         process, seconds = self._process, None
         killed = False
         if process.poll() is None:
-            self._segments = own_segments(Path(f'/proc/{process.pid}'))
+            self._note_segments()
             start_s = time.monotonic()
             process.send_signal(signal.SIGINT)
             try:
@@ -99,6 +99,9 @@ class NodeProcess:
                 killed = True
                 process.kill()
                 process.wait()
+            except BaseException:
+                process.kill()  # Whoever has no patience leaves nothing running.
+                raise
             seconds = time.monotonic() - start_s
         left = members_of_session(process.pid)
         for pid in left:
@@ -112,6 +115,13 @@ class NodeProcess:
             processes_left=len(left),
             files_left=tuple(sorted(names)),
         )
+
+    def _note_segments(self) -> None:
+        """Remember its shared memory: once it has ended, nothing tells which was its own."""
+        # Imported late: a package without a ROS installation has no use for it.
+        from stseg_ros.ros_node.shared_segments import own_segments
+
+        self._segments |= own_segments(Path(f'/proc/{self._process.pid}'))
 
 
 class CameraProcess:

@@ -37,7 +37,10 @@ def sustained_rate_hz(driver: Driver, ledger: Ledger, transport: str) -> float:
         driver.run(usual_step(transport=transport, seconds=_SECONDS, rate_hz=rate_hz), WARM_UP)
         masks, seconds = ledger.masks - before, time.monotonic() - start_s
         if not masks:
-            raise StsegError(f'no mask came from the node in {seconds:.0f} s')
+            raise StsegError(
+                f'no mask came from the node in {seconds:.0f} s at {rate_hz:.0f} images per '
+                'second; give a --rate that it can take'
+            )
         if masks < _KEEPS_UP * rate_hz * seconds or rate_hz >= _FASTEST_HZ:
             return masks / seconds
         rate_hz *= 2.0

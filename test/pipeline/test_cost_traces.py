@@ -1,6 +1,6 @@
 """The latency budget on recorded drives: what real frames took with every number of regions.
 
-The recordings in `cost_traces/` are of `docs/record_cost_traces.py`; each says what it was made
+The recordings in `cost_traces/` are of `record_cost_traces.py`; each says what it was made
 beside. What was possible is read off the recordings themselves, with hindsight.
 """
 

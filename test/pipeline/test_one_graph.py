@@ -260,9 +260,7 @@ def test_a_latency_budgets_graphs_stay_open(
     assert len(opener.opened) == opened + 1
 
 
-def test_the_device_is_the_latest_graphs(
-    segmenter: OneGraphSegmenter, opener: FakeOpener
-) -> None:
+def test_the_device_is_the_latest_graphs(segmenter: OneGraphSegmenter, opener: FakeOpener) -> None:
     segmenter.segment(frame((48, 48)))
     opener.opened[1].device = 'paper, without a recording'
     segmenter.segment(frame((48, 48)))

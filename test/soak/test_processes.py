@@ -122,7 +122,8 @@ def test_whoever_has_no_patience_leaves_nothing_running(
     def interrupted(_: float) -> int:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(process, 'wait', interrupted)
-        pretended.node.end()
+        with pytest.raises(KeyboardInterrupt):
+            pretended.node.end()
     assert process.wait(PATIENCE_S) == -signal.SIGKILL

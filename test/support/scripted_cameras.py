@@ -17,7 +17,6 @@ from stseg_ros.engines import backends
 from stseg_ros.records import ChannelOrder, UInt8Array
 from stseg_ros.ros_node import multi_segmenter_node
 
-
 _LOOK_S = 0.05
 serve = multi_segmenter_node.spin
 

@@ -22,7 +22,7 @@ from stseg_ros.engines.plan_build import target as build_target
 from stseg_ros.engines.tensorrt import library as tensorrt_library
 from stseg_ros.engines.tensorrt.library import TensorRtLibrary
 from stseg_ros.errors import EngineError
-from stseg_ros.verbs import build, build_requests
+from stseg_ros.verbs import build_requests
 
 
 @pytest.fixture(autouse=True)
@@ -210,6 +210,38 @@ def test_without_a_gpu_the_library_that_needs_none_is_taken(
     assert capsys.readouterr().err == f'stseg build: {expected} was taken\n'
 
 
+@pytest.mark.parametrize(
+    ('file', 'arguments', 'expected'),
+    [
+        ('tensorrt_rtx', [], 'tensorrt_rtx was taken'),
+        ('auto', [], 'tensorrt was taken'),
+        ('tensorrt_rtx', ['--backend', 'tensorrt'], 'tensorrt was taken'),
+        ('openvino', ['--backend', 'tensorrt'], 'tensorrt was taken'),
+        ('openvino', [], "node.yaml: backend is 'openvino', which builds no engines"),
+    ],
+)
+def test_the_library_is_the_one_that_the_node_will_run(
+    tmp_path: Path,
+    bundle: str,
+    file: str,
+    arguments: list[str],
+    expected: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def load(name: str) -> TensorRtLibrary:
+        raise EngineError(f'{name} was taken')
+
+    monkeypatch.setattr(tensorrt_library, 'is_installed', lambda _: True)
+    monkeypatch.setattr(tensorrt_library, 'load_library', load)
+    config = tmp_path / 'node.yaml'
+    config.write_text(f'segmenter: {{ros__parameters: {{backend: {file}}}}}\n')
+    assert main(['build', '--bundle', bundle, '--config', str(config), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert expected in error
+    assert error.count('\n') == 1
+
+
 def test_ctrl_c_ends_it_with_nothing_half_written(
     bundle: str, engines: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,8 +274,10 @@ def test_an_engine_that_cannot_be_kept_is_told(
 
 
 def test_the_choices_are_the_libraries() -> None:
+    from stseg_ros.engines.backends import AUTO
     from stseg_ros.engines.plan_build.request import PRECISIONS
     from stseg_ros.engines.tensorrt.library import LIBRARIES
 
-    assert build._BACKENDS == LIBRARIES
+    assert build_requests.AUTO == AUTO
+    assert build_requests.BACKENDS == LIBRARIES
     assert build_requests.PRECISIONS == PRECISIONS

@@ -21,9 +21,9 @@ _NAMES = {'idle': 'nothing beside it', 'loaded': 'a busy process per core'}
 _INTRODUCTION = """\
 # What the node costs, and how it keeps a latency budget
 
-Written by `docs/measure_node.py`; all figures are in `{json}`. Everything is measured through the
-real node over Fast DDS, with 1280x720 bgr8 images; camera, node and the receiver of the masks are
-processes of their own. Machine: {machine}. {quick}
+Written by `docs/scripts/node/measure_node.py`; all figures are in `{json}`. Everything is
+measured through the real node over Fast DDS, with 1280x720 bgr8 images; camera, node and the
+receiver of the masks are processes of their own. Machine: {machine}. {quick}
 """
 
 _OVERHEAD = """\
@@ -74,7 +74,7 @@ def write_page(content: Content, json_name: str, figure_name: str) -> str:
     """Write the page.
 
     Args:
-        content: what `docs/measure_node.py` found, complete.
+        content: what `docs/scripts/node/measure_node.py` found, complete.
         json_name: the file that holds it.
         figure_name: the picture's file.
 
@@ -103,7 +103,7 @@ def draw_curves(content: Content, path: Path) -> None:
     """Draw masks in time, regions and Dice against the budget.
 
     Args:
-        content: what `docs/measure_node.py` found.
+        content: what `docs/scripts/node/measure_node.py` found.
         path: the PNG file.
     """
     # The figure class alone, not pyplot: no display, no global state.

@@ -43,7 +43,7 @@ class _Key(NamedTuple):
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Shared:
-    """An open pair and who uses it; `failed` ones are given to nobody else."""
+    """An open pair and who uses it; one that has failed is given to nobody else."""
 
     pair: SharedPair
     users: list[NetworkUser] = field(default_factory=list)
@@ -94,26 +94,42 @@ class SharedNetworks:
             options = dataclasses.replace(options, progress=partial(self._tell, key))
             opener = partial(open_pair, coarse_path, refine_path, backend=backend, options=options)
             with self._waiting_for(key, user), self._alone_with(key, user):
-                shared = self._shared.get(key)
-                if shared is None or shared.failed:
-                    shared = _Shared(pair=SharedPair(opener, options.max_batch))
-                    self._shared[key] = shared
-                shared.users.append(user)
+                shared = self._join(key, user)
+                if shared is None:
+                    shared = _Shared(pair=SharedPair(opener, options.max_batch), users=[user])
+                    with self._lock:
+                        self._shared[key] = shared
             used.append(shared)
             return shared.pair.lend(partial(self._release, key, shared, user))
 
-        segmenter = open_segmenter(
-            bundle, config, progress=user.progress, stop=user.stop, open_networks=lease
-        )
+        try:
+            segmenter = open_segmenter(
+                bundle, config, progress=user.progress, stop=user.stop, open_networks=lease
+            )
+        except EngineError:
+            # Open, and of no use: the next attempt must not be given the same ones again.
+            with self._lock:
+                for shared in used:
+                    shared.failed = True
+            raise
         (shared,) = used
         return OpenedNetworks(
             segmenter=segmenter,
             turns=self._turns(segmenter.backend),
-            report=partial(_report, shared, user),
+            report=partial(self._report, shared, user),
         )
 
     def _turns(self, backend: str) -> AbstractContextManager[None] | None:
         return self._gpu_turns if backend in _ON_A_GPU else self._cpu_turns
+
+    def _join(self, key: _Key, user: NetworkUser) -> _Shared | None:
+        """Become a user of the open pair; None where there is none that works."""
+        with self._lock:
+            shared = self._shared.get(key)
+            if shared is None or shared.failed:
+                return None
+            shared.users.append(user)
+            return shared
 
     def _tell(self, key: _Key, share: float, phase: str) -> None:
         """Tell all that wait for a pair how far it has been built."""
@@ -156,23 +172,24 @@ class SharedNetworks:
             EngineError: the networks did not close.
         """
         with self._alone_with(key):
-            if user not in shared.users:
-                return  # Each of the two networks is closed, and the first stands for both.
-            shared.users.remove(user)
-            if shared.users:
-                return
-            if self._shared.get(key) is shared:
-                del self._shared[key]
+            with self._lock:
+                if user not in shared.users:
+                    return  # Each of the two networks is closed, and the first stands for both.
+                shared.users.remove(user)
+                if shared.users:
+                    return
+                if self._shared.get(key) is shared:
+                    del self._shared[key]
             shared.pair.close()
 
-
-def _report(shared: _Shared, user: NetworkUser, error: EngineError) -> None:
-    """Have all users of a pair stop that has failed one of them for good."""
-    if isinstance(error, OtherUserError):
-        return  # All have been told already.
-    shared.failed = True
-    for other in tuple(shared.users):
-        if other is not user:
+    def _report(self, shared: _Shared, user: NetworkUser, error: EngineError) -> None:
+        """Have all users of a pair stop that has failed one of them for good."""
+        if isinstance(error, OtherUserError):
+            return  # All have been told already.
+        with self._lock:
+            shared.failed = True
+            others = [it for it in shared.users if it is not user]
+        for other in others:
             other.fail(OtherUserError(f'{error} (an image of {user.name}, on shared networks)'))
 
 

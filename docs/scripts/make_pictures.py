@@ -1,4 +1,4 @@
-"""Makes the README's two pictures from synthetic scenes: python docs/make_pictures.py [SEED]."""
+"""Make the two pictures of the README: python docs/scripts/make_pictures.py [SEED]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stseg_ros.datasets.synthetic.scenes import render_scene
 from stseg_ros.pipeline.overlay import draw_overlay
 from stseg_ros.records import Frame, SegmentationResult, UInt8Array
 
-DOCS = Path(__file__).parent
+PICTURES = Path(__file__).parents[1] / 'pictures'
 PANEL_WH = (640, 360)
 
 
@@ -58,8 +58,8 @@ def main(seed: int) -> None:
         ]
     )
     quality = [cv2.IMWRITE_JPEG_QUALITY, 88]
-    cv2.imwrite(str(DOCS / 'overlay.jpg'), overlay, quality)
-    cv2.imwrite(str(DOCS / 'how_it_works.jpg'), np.vstack([top, bottom]), quality)
+    cv2.imwrite(str(PICTURES / 'overlay.jpg'), overlay, quality)
+    cv2.imwrite(str(PICTURES / 'how_it_works.jpg'), np.vstack([top, bottom]), quality)
 
 
 if __name__ == '__main__':

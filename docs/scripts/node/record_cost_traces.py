@@ -1,6 +1,6 @@
 """Record what the frames of a real node take with every number of regions, for the tests.
 
-    .venv/bin/python docs/record_cost_traces.py --load 2 \
+    .venv/bin/python docs/scripts/node/record_cost_traces.py --load 2 \
         --output test/pipeline/cost_traces/loaded.json
 
 The node runs in a process of its own and gets images over ROS 2. After each mask it runs the same
@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from node_collector import NODE
-from node_processes import DOCS, burning
+from node_processes import HERE, burning
 from node_rig import running_rig
 from node_tracer import FILE, FRAMES, MOST
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         write_stream(load_stream(SCENES, None), folder / 'bag')
         path = folder / 'trace.json'
         os.environ.update({FILE: str(path), FRAMES: str(chosen.frames)})
-        os.environ['PYTHONPATH'] = f'{DOCS}:{os.environ.get("PYTHONPATH", "")}'
+        os.environ['PYTHONPATH'] = f'{HERE}:{os.environ.get("PYTHONPATH", "")}'
         parameters = {'bundle': str(find_bundle(chosen.bundle).resolve()), 'regions': MOST}
         with (
             running_rig(

@@ -1,4 +1,4 @@
-"""The parts of docs/measure_node.py: what the node adds, its latency budget, and overload."""
+"""The parts of measure_node.py: what the node adds, its latency budget, and overload."""
 
 from __future__ import annotations
 

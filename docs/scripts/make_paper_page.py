@@ -1,6 +1,6 @@
-"""Train the paper's recipe on CamVid for each N_p and seed, score it, and write docs/paper.md.
+"""Train the paper's recipe for each N_p and seed, score it, and write docs/results/paper.md.
 
-    .venv/bin/python docs/make_paper_table.py --data ~/data --runs runs --seeds 0 1 2
+    .venv/bin/python docs/scripts/make_paper_page.py --data ~/data --runs runs --seeds 0 1 2
 
 The whole table is a day's work for a GPU: choose `--parts` and `--share` by what the machine can
 do. Finished runs are not trained again, and what was scored earlier stays in the page, so that it
@@ -21,11 +21,12 @@ import yaml
 from stseg_ros.cli import main as stseg
 from stseg_ros.measure.seed_report import Spread
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1]
 RECIPE = DOCS.parent / 'config' / 'train' / 'paper_camvid.yaml'
 # The baseline where there is no GPU: the refine network, trained on with some whole frames.
 SHORT_WHOLE = {'start_from': 'refine', 'batch': 8}
-RECORD = DOCS / 'paper.json'
+PAGE = DOCS / 'results' / 'paper.md'
+RECORD = PAGE.with_suffix('.json')
 PARTS = (2, 4, 8, 16)
 # In steps: scoring the held-out images costs as much as many of them.
 DEV_EVERY = 1000
@@ -33,7 +34,7 @@ DEV_EVERY = 1000
 INTRODUCTION = """\
 # The paper's recipe on CamVid
 
-Written by `docs/make_paper_table.py`; the figures are in `docs/paper.json`. The recipe is
+Written by `docs/scripts/make_paper_page.py`; the figures are in `paper.json`. The recipe is
 `config/train/paper_camvid.yaml`, after Teixeira e Silva et al., ICMV 2022: their U-Net with
 18.84 M parameters, their losses, augmentation, optimiser and epochs, images resized to 512x512,
 and a grid of N_p x N_p cells, of which the N_p least confident are refined and pasted. Dice is
@@ -168,7 +169,7 @@ def main() -> None:
             train_and_score(parts, seed, arguments)
     record = json.loads(RECORD.read_text(encoding='utf-8'))
     page = f'{INTRODUCTION}\n{table(record)}'
-    (DOCS / 'paper.md').write_text(page, encoding='utf-8')
+    PAGE.write_text(page, encoding='utf-8')
 
 
 if __name__ == '__main__':

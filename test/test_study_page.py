@@ -1,4 +1,4 @@
-"""The command behind docs/study.md, on a bundle that finds red things."""
+"""The command behind docs/results/study.md, on a bundle that finds red things."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from stseg_ros.measure.evaluate import LabelledFrame
 pytest.importorskip('matplotlib', reason='the figure needs it')
 pytest.importorskip('tqdm')
 
-SCRIPT = Path(__file__).parent.parent / 'docs' / 'make_study.py'
+SCRIPT = Path(__file__).parent.parent / 'docs' / 'scripts' / 'make_study_page.py'
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location('make_study', SCRIPT)
+    spec = importlib.util.spec_from_file_location('make_study_page', SCRIPT)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, 'make_study', module)
+    monkeypatch.setitem(sys.modules, 'make_study_page', module)
     spec.loader.exec_module(module)
     return module
 
@@ -68,7 +68,7 @@ def test_a_page_a_figure_and_the_figures(
     monkeypatch.setattr(script, 'SETS', (Street(images),))
     bundle = write_tiny_bundle(tmp_path / 'tiny')
     output = tmp_path / 'study.json'
-    arguments = ['make_study.py', '--bundle', str(bundle), '--data', str(tmp_path)]
+    arguments = ['make_study_page.py', '--bundle', str(bundle), '--data', str(tmp_path)]
     monkeypatch.setattr(sys, 'argv', [*arguments, '--output', str(output)])
     script.main()
     record = json.loads(output.read_text())

@@ -1,6 +1,6 @@
-"""Train the shipped recipe with several seeds, score the runs, and write docs/results.md.
+"""Train the shipped recipe with several seeds, score the runs, and write docs/results/recipe.md.
 
-    .venv/bin/python docs/make_results.py --data ~/data --runs runs --seeds 0 1 2
+    .venv/bin/python docs/scripts/make_recipe_page.py --data ~/data --runs runs --seeds 0 1 2
 
 Runs that are finished are not trained again, and seeds scored earlier stay in the page, so that
 they can be added one by one. Needs requirements/train.txt.
@@ -25,9 +25,10 @@ from stseg_ros.measure.seed_report import (
     verdict,
 )
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).parents[1]
+PAGE = DOCS / 'results' / 'recipe.md'
 RECIPE = DOCS.parent / 'config' / 'train' / 'driving_small.yaml'
-FIGURE = 'results.png'
+FIGURE = 'recipe.png'
 # The networks see probabilities above a half as vehicle here, so that none has a threshold chosen
 # for it.
 COMMON = ('--threshold', '0.5', '--fusion', 'add', '--regions', '2,4,8,16,32')
@@ -53,8 +54,9 @@ SETS = {
 INTRODUCTION = """\
 # Results of the shipped recipe
 
-Written by `docs/make_results.py`, which trains `config/train/driving_small.yaml` once per seed and
-scores each run with `stseg evaluate`; the figures behind the tables are in `docs/results.json`.
+Written by `docs/scripts/make_recipe_page.py`, which trains `config/train/driving_small.yaml` once
+per seed and scores each run with `stseg evaluate`; the figures behind the tables are in
+`recipe.json` beside this page.
 Each figure is the mean over the seeds, with the lowest and the highest in brackets where there are
 several. All networks of a table have the same architecture. `whole` is one network on the whole
 frame at the working size: it starts from the refine network's weights and sees as many pixels of
@@ -140,7 +142,7 @@ def report(tables: Sequence[SeedTable], minutes: str) -> str:
 
 def read_record() -> dict[str, Any]:
     """Read what earlier calls scored."""
-    path = DOCS / 'results.json'
+    path = PAGE.with_suffix('.json')
     if not path.is_file():
         return {'training': {}, 'scores': {}}
     record: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
@@ -194,14 +196,14 @@ def main() -> None:
         for place, (title, rest) in enumerate(SETS.items()):
             document = evaluate(run, arguments.data, rest, run / f'{rest[0]}_{place}.json')
             record['scores'].setdefault(title, {})[str(seed)] = document['results']
-    (DOCS / 'results.json').write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+    PAGE.with_suffix('.json').write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
     tables = [
         seed_table(title, {int(seed): {'results': rows} for seed, rows in by_seed.items()})
         for title, by_seed in record['scores'].items()
     ]
-    draw_frontier(tables, DOCS / FIGURE)
+    draw_frontier(tables, PAGE.parent / FIGURE)
     page = report(tables, training_table(record['training']))
-    (DOCS / 'results.md').write_text(page, encoding='utf-8')
+    PAGE.write_text(page, encoding='utf-8')
 
 
 if __name__ == '__main__':

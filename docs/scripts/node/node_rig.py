@@ -1,4 +1,4 @@
-"""The running node of docs/measure_node.py, with an echo beside it and a camera before it."""
+"""The running node of measure_node.py, with an echo beside it and a camera before it."""
 
 from __future__ import annotations
 

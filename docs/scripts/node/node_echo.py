@@ -1,6 +1,6 @@
-"""An echo for docs/measure_node.py: answers each image at once with a mask of its size and header.
+"""An echo for measure_node.py: answers each image at once with a mask of its size and header.
 
-    python docs/node_echo.py --ros-args -r __ns:=/echo
+    python docs/scripts/node/node_echo.py --ros-args -r __ns:=/echo
 
 It subscribes, and publishes, with the same QoS and the same message classes as the segmenter, and
 computes nothing: what an image's way to it and back takes is the transport alone.

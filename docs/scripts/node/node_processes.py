@@ -1,4 +1,4 @@
-"""The processes that docs/measure_node.py starts beside itself."""
+"""The processes that measure_node.py starts beside itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from node_collector import ECHO, NODE, PATIENCE_S
 from stseg_ros.demo.processes import LoggedProcess
 from stseg_ros.errors import StsegError
 
-DOCS = Path(__file__).parent
+HERE = Path(__file__).parent
 
 
 class KnownProcess(LoggedProcess):
@@ -29,7 +29,7 @@ class KnownProcess(LoggedProcess):
 
 
 class CameraProcess:
-    """docs/node_camera.py, and how to talk to it."""
+    """node_camera.py, and how to talk to it."""
 
     def __init__(self, bag: Path, log: Path) -> None:
         """Start it."""
@@ -38,7 +38,7 @@ class CameraProcess:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
-                    str(DOCS / 'node_camera.py'),
+                    str(HERE / 'node_camera.py'),
                     str(bag),
                     f'{NODE}/image',
                     f'{ECHO}/image',
@@ -84,10 +84,10 @@ class CameraProcess:
 
 @contextmanager
 def running_echo(log: Path) -> Iterator[None]:
-    """Run docs/node_echo.py during a `with` block; its output goes to a file."""
+    """Run node_echo.py during a `with` block; its output goes to a file."""
     with log.open('w', encoding='utf-8') as output:
         process = subprocess.Popen(
-            [sys.executable, str(DOCS / 'node_echo.py'), *ros_arguments(ECHO, {})],
+            [sys.executable, str(HERE / 'node_echo.py'), *ros_arguments(ECHO, {})],
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -1,6 +1,6 @@
 """Measure what the node costs and how it keeps a latency budget, through real ROS 2.
 
-    .venv/bin/python docs/measure_node.py --output docs/node.json --data ~/data
+    .venv/bin/python docs/scripts/node/measure_node.py --output node.json --data ~/data
 
 Needs rclpy, and about six minutes in which nothing else runs. Writes the JSON file, and beside it
 a page and a picture of the same name. `--quick` only shows that it works.
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(
         description=(__doc__ or '').splitlines()[0],
-        epilog='example: docs/measure_node.py --output docs/node.json --data ~/data',
+        epilog='example: measure_node.py --output node.json --data ~/data',
     )
     parser.add_argument('--output', type=Path, required=True, metavar='FILE', help='JSON file')
     parser.add_argument('--data', type=Path, metavar='DIR', help='folder that holds camvid/')

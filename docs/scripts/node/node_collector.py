@@ -1,4 +1,4 @@
-"""What comes back to docs/measure_node.py over ROS 2: masks, timings and the node's summaries."""
+"""What comes back to measure_node.py over ROS 2: masks, timings and the node's summaries."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Compare every choice of regions and every fusion, and write docs/study.md.
+"""Compare every choice of regions and every fusion, and write docs/results/study.md.
 
-    .venv/bin/python docs/make_study.py --bundle driving_small --data ~/data
-    .venv/bin/python docs/make_study.py --runs runs/seed0 runs/seed1 runs/seed2 --data ~/data
+    .venv/bin/python docs/scripts/make_study_page.py --bundle driving_small --data ~/data
+    .venv/bin/python docs/scripts/make_study_page.py --runs runs/seed0 runs/seed1 --data ~/data
 
 Each network sees each region of an image once; the rest is arithmetic. What was scored earlier
-stays in docs/study.json and is not scored again: delete the file to start anew. Runs need
+stays in docs/results/study.json and is not scored again: delete the file to start anew. Runs need
 requirements/train.txt, and so does the figure.
 """
 
@@ -39,7 +39,7 @@ from stseg_ros.measure.study.score import (
 from stseg_ros.measure.study.sets import SETS, StudySet
 from stseg_ros.pipeline.selectors.choice import SELECTORS
 
-DOCS = Path(__file__).parent
+RESULTS = Path(__file__).parents[1] / 'results'
 SCHEMA = 1
 REGIONS = (2, 4, 8, 16, 32)
 WINDOW_REGIONS = (2, 4, 8, 16)
@@ -52,7 +52,7 @@ PARITY_IMAGES = 5
 INTRODUCTION = """\
 # Which regions to refine, and how to merge them
 
-Written by `docs/make_study.py`; the figures are in `docs/study.json`. Both networks run once on
+Written by `docs/scripts/make_study_page.py`; the figures are in `study.json`. Both networks run on
 every image and region, and every choice below is made from the same outputs, with the pipeline's
 own merging and threshold; for choices of cells the two masks, coarse and all refined, are cut
 along the cells' edges. Dice is pooled over all pixels at the images' own size, a pixel being
@@ -203,7 +203,7 @@ def main() -> None:
     parser.add_argument('--scenes', type=int, default=30, help='synthetic ones')
     parser.add_argument('--sets', type=int, nargs='*', help='which sets, from 0 on; default: all')
     parser.add_argument('--threshold', type=float, default=0.5)
-    parser.add_argument('--output', type=Path, default=DOCS / 'study.json')
+    parser.add_argument('--output', type=Path, default=RESULTS / 'study.json')
     arguments = parser.parse_args()
     record = read_record(arguments.output)
     chosen = [SETS[index] for index in arguments.sets or range(len(SETS))]

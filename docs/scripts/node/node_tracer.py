@@ -1,4 +1,4 @@
-"""The node of docs/record_cost_traces.py: measures every number of regions on every image.
+"""The node of record_cost_traces.py: measures every number of regions on every image.
 
 It is the segmenter node, but for the choice of the regions. The environment tells it where to
 write (`TRACE_FILE`) and after how many frames (`TRACE_FRAMES`).

@@ -1,6 +1,6 @@
-"""A camera for docs/measure_node.py: publishes images as it is told, in a process of its own.
+"""A camera for measure_node.py: publishes images as it is told, in a process of its own.
 
-    python docs/node_camera.py BAG TOPIC...
+    python docs/scripts/node/node_camera.py BAG TOPIC...
 
 Reads orders from its standard input, one JSON object a line: `topic`, `rate_hz`, `count`, and
 `first`, the number of the first image. It answers each with one line: `stamps_ns`, the stamps that
