@@ -86,7 +86,8 @@ class InferenceEngine(Protocol):
         """Run the network on a batch.
 
         Args:
-            batch_nhwc: (N, h, w, 3) uint8, C-contiguous, or with the prior as fourth channel.
+            batch_nhwc: (N, h, w, 3) uint8, C-contiguous, possibly read-only, or with the prior as
+                fourth channel.
             order: order of the three colours.
 
         Returns:

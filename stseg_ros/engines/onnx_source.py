@@ -6,7 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from stseg_ros.bundle import file_sha256
 from stseg_ros.errors import EngineError
 
 
@@ -42,9 +41,24 @@ def source_sha256(source: OnnxSource) -> str:
     Raises:
         EngineError: the file cannot be read.
     """
+    return hashlib.sha256(read_source(source).content).hexdigest()
+
+
+def read_source(source: OnnxSource) -> NamedModel:
+    """Take a network into memory.
+
+    Args:
+        source: the network.
+
+    Returns:
+        The network, called by the file's path; later changes of the file do not matter to it.
+
+    Raises:
+        EngineError: the file cannot be read.
+    """
     if isinstance(source, NamedModel):
-        return hashlib.sha256(source.content).hexdigest()
+        return source
     try:
-        return file_sha256(source)
+        return NamedModel(name=str(source), content=source.read_bytes())
     except OSError as err:
         raise EngineError(f'{source} cannot be read ({err.strerror})') from err

@@ -27,7 +27,7 @@ def load_network(path: Path, input_shape: tuple[int, ...]) -> ModelProto:
     Raises:
         BundleError: it does not take such an input, or cannot be part of a larger graph.
     """
-    model = load(path)
+    model = _read(path)
     graph = model.graph
     if len(graph.input) != 1 or len(graph.output) != 1:
         raise BundleError(
@@ -105,6 +105,15 @@ def embed_network(graph: GraphWriter, model: ModelProto, name: str, batch_nhwc: 
     # Says nothing here, but whoever rewrites the graph to FP16 stops at it: what makes a mask of
     # the logits stays float32.
     return graph.node('Cast', renamed(network.output[0].name), to=TensorProto.FLOAT)
+
+
+def _read(path: Path) -> ModelProto:
+    try:
+        return load(path)
+    # Protobuf's errors share no base of their own below Exception across its versions.
+    except Exception as err:
+        reason = ' '.join(str(err).split())
+        raise BundleError(f'{path} is no ONNX network ({reason})') from err
 
 
 def _fits(value: ValueInfoProto, element: int, shape: tuple[int, ...]) -> bool:

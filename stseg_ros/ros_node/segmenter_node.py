@@ -33,6 +33,8 @@ from stseg_ros.ros_node.watches import StampWatch
 from stseg_ros.sources.image_codec import header_stamp_ns
 
 _HEARTBEAT_S = 1.0
+# Least time between two lines about a build.
+_BUILD_LOG_S = 10.0
 
 
 class SegmenterNode(LifecycleNode):
@@ -215,6 +217,8 @@ class SegmenterNode(LifecycleNode):
         self._building = (
             f'building the engines for this GPU: one is {share:.0%} done, {phase}' if phase else ''
         )
+        if phase:
+            self.get_logger().info(self._building, throttle_duration_sec=_BUILD_LOG_S)
 
     def _on_crash(self, error: BaseException) -> None:
         """The inference thread has given up; runs in that thread."""

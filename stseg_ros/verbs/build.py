@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import EXECUTIONS, FUSIONS
 from stseg_ros.verbs.build_progress import build_progress
-from stseg_ros.verbs.build_requests import PRECISIONS, read_wanted, requests
+from stseg_ros.verbs.build_requests import BACKENDS, PRECISIONS, read_wanted, requests
 from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ stseg build --list
 stseg build --clean
 """
 
-# As in `stseg_ros.engines.tensorrt.library`, here so that --help is quick.
-_BACKENDS = ('tensorrt', 'tensorrt_rtx')
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's arguments.
@@ -51,11 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar='FILE',
         help="the node's parameter file, or settings as of stseg segment; bundle, execution, "
-        'precision, regions and fusion are taken from it',
+        'backend, precision, regions and fusion are taken from it',
     )
     parser.add_argument(
         '--backend',
-        choices=_BACKENDS,
+        choices=BACKENDS,
         help='library to build with (default: the first of these that is installed, but '
         'tensorrt_rtx for a --compute-capability on a machine without a GPU)',
     )
@@ -128,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _build(arguments: argparse.Namespace, cache: EngineCache) -> int:
     wanted = read_wanted(arguments)
-    library = _open_library(arguments.backend, arguments.compute_capability)
+    library = _open_library(wanted.backend, arguments.compute_capability)
     if arguments.output is not None:
         make_output_folder(arguments.output)
     print(f'{library.name} {library.version}, bundle {wanted.bundle.name}, {wanted.precision}')

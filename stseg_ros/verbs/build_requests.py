@@ -7,6 +7,7 @@ import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from stseg_ros.config import SegmenterSettings
     from stseg_ros.engines.plan_build.request import BuildRequest
 
-# As in `stseg_ros.engines.plan_build.request`, here so that --help is quick.
+# As in `stseg_ros.engines`, here so that --help is quick.
+AUTO = 'auto'
+BACKENDS = ('tensorrt', 'tensorrt_rtx')
 PRECISIONS = ('fp16', 'fp32')
 # What the same is called where a bundle is run.
 _OF_CONFIG = {'default': 'fp16', 'float32': 'fp32'}
@@ -31,6 +34,7 @@ class BuildWanted:
     Attributes:
         bundle: the verified bundle.
         execution: 'stages' for the networks, 'one_graph' for graphs of frames.
+        backend: 'tensorrt' or 'tensorrt_rtx'; None takes what is installed.
         precision: 'fp16' or 'fp32'.
         settings: regions and fusion of the graphs.
         frame_hws: the sizes of the graphs' frames; none for the networks, which take any.
@@ -38,6 +42,7 @@ class BuildWanted:
 
     bundle: ModelBundle
     execution: str
+    backend: str | None
     precision: str
     settings: SegmenterSettings
     frame_hws: tuple[tuple[int, int], ...]
@@ -47,8 +52,8 @@ def read_wanted(arguments: argparse.Namespace) -> BuildWanted:
     """Settle what is to be built.
 
     Args:
-        arguments: bundle, config, execution, precision, regions, fusion and frame_size, each None
-            where it was not given; they win over the file.
+        arguments: bundle, config, execution, backend, precision, regions, fusion and frame_size,
+            each None where it was not given; they win over the file.
 
     Returns:
         What is to be built. The working size is among the graphs' sizes, since every start opens
@@ -75,6 +80,7 @@ def read_wanted(arguments: argparse.Namespace) -> BuildWanted:
     return BuildWanted(
         bundle=bundle,
         execution=config.execution,
+        backend=arguments.backend or _library_of(arguments.config, config),
         precision=arguments.precision or _OF_CONFIG[config.precision],
         settings=settings,
         frame_hws=_frame_sizes(arguments, config.execution, bundle),
@@ -110,6 +116,18 @@ def requests(wanted: BuildWanted, capability: str | None) -> Iterator[tuple[str,
             make_graph(spec), precision=wanted.precision, compute_capability=capability
         )
         yield f'{width}x{height}', request
+
+
+def _library_of(path: Path | None, config: PipelineConfig) -> str | None:
+    """Name the library that a file's backend is; None where that is left to the machine."""
+    if config.backend == AUTO:
+        return None
+    if config.backend not in BACKENDS:
+        raise ConfigError(
+            f'{path}: backend is {config.backend!r}, which builds no engines; expected one of '
+            f'{AUTO}, {", ".join(BACKENDS)}, or --backend NAME'
+        )
+    return config.backend
 
 
 def _frame_sizes(

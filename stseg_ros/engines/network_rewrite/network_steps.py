@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
 from stseg_ros.engines.engine_protocol import BYTES, FROM_BGR
 from stseg_ros.engines.network_rewrite import half_graph, older_parsers
-from stseg_ros.engines.onnx_source import NamedModel, OnnxSource
+from stseg_ros.engines.onnx_source import OnnxSource, read_source
 from stseg_ros.engines.tensorrt.library import one_line
 from stseg_ros.errors import EngineError
 from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
@@ -85,20 +85,22 @@ def load_network(source: OnnxSource) -> Any:
         The model.
 
     Raises:
-        EngineError: it is missing or no ONNX network.
+        EngineError: it is missing, no ONNX network, or not all in one file.
     """
+    content = read_source(source).content
     try:
-        if isinstance(source, NamedModel):
-            model = onnx.load_model_from_string(source.content)
-        else:
-            model = onnx.load(source)
-    except OSError as err:
-        raise EngineError(f'{source} cannot be read ({err.strerror})') from err
+        model = onnx.load_model_from_string(content)
     # Protobuf's errors share no base of their own below Exception across its versions.
     except Exception as err:
         raise EngineError(f'{source} is no ONNX network ({one_line(err)})') from err
     if not model.graph.node:
         raise EngineError(f'{source} is no ONNX network (it has no nodes)')
+    # Neither a bundle's checksums nor the keys of plans would notice a change of that file.
+    if any(external_data_helper.uses_external_data(each) for each in model.graph.initializer):
+        raise EngineError(
+            f'{source} keeps weights in another file; save it as one file, '
+            "as onnx.save(onnx.load('network.onnx'), 'one_file.onnx') does"
+        )
     return model
 
 
@@ -106,10 +108,11 @@ def steps_version() -> str:
     """Name this version of the rewriting, for the keys of plans.
 
     Returns:
-        A hash of its code: plans built by other code are not taken for this one's.
+        A hash of its code and constants: plans built by other code are not taken for this one's.
     """
     modules = (sys.modules[__name__], half_graph, older_parsers)
     code = ''.join(inspect.getsource(module) for module in modules)
+    code += repr((FROM_BGR, STEPS_PER_LOGIT, ZERO))
     return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 

@@ -68,7 +68,8 @@ class OpenVinoEngine:
         check_batch(batch_nhwc, self.input)
         try:
             request = self._request(len(batch_nhwc), order)
-            tensor = self._openvino.Tensor(batch_nhwc, shared_memory=True)
+            # OpenVINO shares only what it may write to.
+            tensor = self._openvino.Tensor(batch_nhwc, shared_memory=batch_nhwc.flags.writeable)
             request.set_input_tensor(tensor)
             request.infer()
             logits = request.get_output_tensor().data

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,16 @@ from stseg_ros.errors import EngineError
 
 class BuildStoppedError(EngineError):
     """A build ended early because it was asked to."""
+
+
+def builder_version() -> str:
+    """Name this version of the builder's configuration, for the keys of plans.
+
+    Returns:
+        A hash of its code: plans built with other flags are not taken for this one's.
+    """
+    code = inspect.getsource(sys.modules[__name__])
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
 def run_builder(
@@ -73,8 +86,8 @@ def _build(
 ) -> bytes | None:
     """Parse, configure and build; None where the library gives no plan.
 
-    The bindings do not keep alive what an object was made from, so that everything is given up in
-    the reverse order: a parser that outlives its network takes the process with it.
+    The bindings keep alive only some of what an object was made from, so that everything is given
+    up in the reverse order: a parser that outlives its network takes the process with it.
     """
     trt = library.module
     monitor = watch.monitor(library) if library.has_progress_monitor else None

@@ -12,8 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stseg_ros.engines.onnx_source import source_sha256
-from stseg_ros.engines.plan_build.builder import BuildStoppedError, run_builder
+from stseg_ros.engines.onnx_source import read_source, source_sha256
+from stseg_ros.engines.plan_build.builder import (
+    BuildStoppedError,
+    builder_version,
+    run_builder,
+)
 from stseg_ros.engines.plan_build.request import (
     FP16,
     FP32,
@@ -137,6 +141,10 @@ def find_or_build(
 
     began = time.monotonic()
     target = find_target(library, request.compute_capability)
+    title = request.network.name
+    # Once, for the key and for the plan: whoever waits for another process to build may do so for
+    # minutes, and the plan of a file that changed meanwhile would be kept as that of the old one.
+    request = replace(request, network=read_source(request.network))
     key = plan_key(library, request, target)
     plan = cache.get(key)
     if plan is not None:
@@ -153,7 +161,7 @@ def find_or_build(
                 timing_cache = cache.timing_cache(library.name, library.version, target.gpu)
                 request = replace(request, timing_cache=timing_cache)
             plan = _build(library, request, target, progress, stop)
-            path = cache.put(key, plan, network=request.network.name)
+            path = cache.put(key, plan, network=title)
     finally:
         tell(1.0, ENDED)
     return _found(key, plan, began, was_cached=False, is_kept=path is not None)
@@ -178,6 +186,7 @@ def plan_key(library: TensorRtLibrary, request: BuildRequest, target: BuildTarge
         'logits': request.logits,
         'workspace': request.workspace_bytes,
         'steps': network_steps().steps_version(),
+        'builder': builder_version(),
     }
     return PlanKey(
         onnx_sha256=source_sha256(request.network),

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import threading
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,9 @@ class PlanKey:
             not depend on it.
         precision: 'fp16' or 'fp32'.
         profiles: the inputs' shapes as text.
-        flags: everything else as text: channel order, form of the logits, workspace, rewriting;
-            and 'kernels' where this is not the plan, but what was compiled from it.
+        flags: everything else as text: channel order, form of the logits, workspace, versions of
+            the code that rewrites networks and that configures the builder; and 'kernels' where
+            this is not the plan, but what was compiled from it.
     """
 
     onnx_sha256: str
@@ -167,9 +169,11 @@ def _parse_header(content: bytes) -> tuple[PlanHeader, int]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut."""
+    """Make the new name itself survive a power cut, where the file system can do that."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        # Some network file systems refuse; the plan is there all the same.
+        with suppress(OSError):
+            os.fsync(handle)
     finally:
         os.close(handle)

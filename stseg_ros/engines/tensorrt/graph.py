@@ -37,6 +37,7 @@ class TensorRtGraph:
         self._session = open_session(
             library, gpu, cuda, graph_request(model, precision=precision), options
         )
+        self._gpu, self._precision = gpu, precision
         self.device = describe_device(gpu, precision, self._session)
 
     def run(
@@ -48,7 +49,10 @@ class TensorRtGraph:
             array = inputs[tensor.name]
             np.copyto(self._session.staging(tensor.name, array.shape), array)
             shapes[tensor.name] = array.shape
-        return self._session.execute(shapes, without)
+        outputs = self._session.execute(shapes, without)
+        if self._session.no_graph:
+            self.device = describe_device(self._gpu, self._precision, self._session)
+        return outputs
 
     def close(self) -> None:
         """See `GraphRunner.close`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import traceback
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
@@ -125,26 +126,18 @@ class PlanSession:
         """
         self._check_open()
         outputs = [tensor for tensor in self.outputs if tensor.name not in without]
-        wanted = tuple(tensor.name for tensor in outputs)
         try:
-            self._take_device()
-            bound = self._bound_context(tuple(shapes[tensor.name] for tensor in self.inputs))
-            graph = bound.graphs.get(wanted)
-            if graph is not None:
-                graph.launch(self._stream)
-            else:
-                self._enqueue(bound, wanted)
-            self._cuda.synchronize(self._stream)
-            if graph is None and not self.no_graph:
-                self._record(bound, wanted)
+            all_shapes = self._run(shapes, tuple(tensor.name for tensor in outputs))
         except EngineError as err:
             self._closed_since = f'{self._name}: the network is closed since it failed: {err}'
+            # They hold the context that failed, which has to go before what it uses.
+            traceback.clear_frames(err.__traceback__)
             # What fails while freeing is a consequence of the failure that is being raised.
             with suppress(EngineError):
                 self._resources.close()
             raise EngineError(f'{self._name} failed: {err}') from err
         return {
-            tensor.name: self._buffers[tensor.name].view(bound.shapes[tensor.name], tensor.dtype)
+            tensor.name: self._buffers[tensor.name].view(all_shapes[tensor.name], tensor.dtype)
             for tensor in outputs
         }
 
@@ -167,6 +160,20 @@ class PlanSession:
             self._closed_since = f'{self._name}: the network is closed'
             self.save_kernels()
         self._resources.close()
+
+    def _run(self, input_shapes: Mapping[str, Shape], wanted: tuple[str, ...]) -> dict[str, Shape]:
+        """Run to the end, from a recording where there is one; return all shapes."""
+        self._take_device()
+        bound = self._bound_context(tuple(input_shapes[tensor.name] for tensor in self.inputs))
+        graph = bound.graphs.get(wanted)
+        if graph is not None:
+            graph.launch(self._stream)
+        else:
+            self._enqueue(bound, wanted)
+        self._cuda.synchronize(self._stream)
+        if graph is None and not self.no_graph:
+            self._record(bound, wanted)
+        return bound.shapes
 
     def _check_open(self) -> None:
         if self._closed_since:
