@@ -47,9 +47,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 def _load(path: Path, text: str) -> Any:
     try:
-        # ROS does not read aliases either; nine lines of them are more than any memory holds.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
-            raise ConfigError(f'{path}: has an alias (*name); write the value out')
+        _check_aliases(path, text)
         return yaml.safe_load(text)
     except RecursionError as err:
         raise ConfigError(f'{path}: is not valid YAML: it is nested too deep') from err
@@ -57,6 +55,24 @@ def _load(path: Path, text: str) -> Any:
         # The last three escape where a value does not fit its tag, such as the date 2001-99-99.
         reason = ' '.join(str(err).split())
         raise ConfigError(f'{path}: is not valid YAML: {_shortened(reason)}') from err
+
+
+def _check_aliases(path: Path, text: str) -> None:
+    """Refuse aliases of aliases, nine lines of which are more than any memory holds.
+
+    Others are right, and what PyYAML writes where a value comes twice.
+    """
+    depth = 0
+    for event in yaml.parse(text):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += bool(depth or event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= bool(depth)
+        elif isinstance(event, yaml.AliasEvent) and depth:
+            raise ConfigError(
+                f'{path}: has an alias (*{event.anchor}) inside what another stands for; write '
+                'the value out'
+            )
 
 
 def build_record(record_type: type[Record], mapping: Mapping[str, Any], where: str) -> Record:

@@ -14,6 +14,7 @@ from support.tiny_bundle import write_tiny_bundle
 
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.errors import BundleError, ConfigError, StsegError
+from stseg_ros.strict_yaml import read_mapping
 from stseg_ros.verbs.config_file import ConfigFile, read_config_file
 
 FUZZ = settings(
@@ -169,7 +170,7 @@ def test_settings_of_any_value(tmp_path: Path, content: dict[str, object]) -> No
         ('regions: !!timestamp abc', 'is not valid YAML'),
         ('a: ' + '[' * 900 + ']' * 900, 'is not valid YAML: it is nested too deep'),
         ('threshold: 1' + '0' * 400, 'threshold: expected float, got 1000'),
-        ('a: &a {b: *a}', 'has an alias (*name); write the value out'),
+        ('a: &a {b: *a}', 'has an alias (*a) inside what another stands for; write the value out'),
     ],
 )
 def test_what_yaml_itself_trips_over(tmp_path: Path, text: str, reason: str) -> None:
@@ -178,6 +179,22 @@ def test_what_yaml_itself_trips_over(tmp_path: Path, text: str, reason: str) -> 
     with pytest.raises(ConfigError) as caught:
         read_config_file(path)
     assert str(caught.value).startswith(f'{path}: {reason}')
+
+
+def test_an_alias_of_plain_values_is_read(tmp_path: Path) -> None:
+    path = tmp_path / 'recipe.yaml'
+    path.write_text('one: &it [1, 2]\nother: *it\n')
+    assert read_mapping(path) == {'one': [1, 2], 'other': [1, 2]}
+
+
+def test_aliases_of_aliases_are_refused_before_they_grow(tmp_path: Path) -> None:
+    lines = ['a0: &a0 [lol]']
+    for level in range(9):
+        lines.append(f'a{level + 1}: &a{level + 1} [' + ', '.join([f'*a{level}'] * 9) + ']')
+    path = tmp_path / 'config.yaml'
+    path.write_text('\n'.join(lines))
+    with pytest.raises(ConfigError, match=r'has an alias \(\*a0\) inside'):
+        read_config_file(path)
 
 
 def test_keys_of_a_manifest_are_names(root: Path, manifest: Any) -> None:

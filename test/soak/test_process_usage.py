@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import subprocess
 import sys
@@ -23,7 +24,10 @@ def test_what_this_process_holds() -> None:
     thread = threading.Thread(target=lambda: (ready.set(), done.wait()))
     thread.start()
     ready.wait()
-    held = np.ones(50_000_000, np.uint8)
+    # Not from the allocator, which may have kept as much from what ran before.
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    held = np.frombuffer(mmap.mmap(-1, 50_000_000, flags=flags), np.uint8)
+    held[:] = 1
     with Path(__file__).open():
         after = read_usage(os.getpid())
     done.set()
