@@ -189,8 +189,9 @@ def test_an_alias_of_plain_values_is_read(tmp_path: Path) -> None:
 
 def test_aliases_of_aliases_are_refused_before_they_grow(tmp_path: Path) -> None:
     lines = ['a0: &a0 [lol]']
-    for level in range(9):
-        lines.append(f'a{level + 1}: &a{level + 1} [' + ', '.join([f'*a{level}'] * 9) + ']')
+    lines += [
+        f'a{level}: &a{level} [{", ".join([f"*a{level - 1}"] * 9)}]' for level in range(1, 10)
+    ]
     path = tmp_path / 'config.yaml'
     path.write_text('\n'.join(lines))
     with pytest.raises(ConfigError, match=r'has an alias \(\*a0\) inside'):
