@@ -3,7 +3,7 @@
 # make setup  only the environment: .venv, with .venv/bin/stseg in it
 #
 # BAG=FOLDER or IMAGES=FOLDER gives the demo your own data; PYTHON=python3.12 picks the interpreter;
-# TORCH=0 leaves PyTorch, and the tests that need it, out.
+# TORCH=0 leaves PyTorch out, and the checks and tests that need it.
 
 PYTHON ?= python3
 TORCH ?= 1
@@ -19,8 +19,11 @@ RUN_REQUIREMENTS := requirements/beside_ros.txt
 VENV_OPTIONS := --system-site-packages
 endif
 TEST_REQUIREMENTS := requirements/test.txt
+CHECKS := lint
 ifeq ($(TORCH),1)
 TEST_REQUIREMENTS += requirements/train.txt
+# mypy cannot check what uses PyTorch without it.
+CHECKS += types
 endif
 
 .PHONY: demo setup test lint types pytest clean
@@ -28,7 +31,7 @@ endif
 demo: setup
 	$(BIN)/stseg demo --output demo_output $(if $(BAG),--bag "$(BAG)") $(if $(IMAGES),--images "$(IMAGES)")
 
-test: $(VENV)/.tests-ready lint types pytest
+test: $(VENV)/.tests-ready $(CHECKS) pytest
 
 setup: $(VENV)/.ready
 
