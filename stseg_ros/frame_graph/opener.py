@@ -49,7 +49,7 @@ def graph_maker(bundle: ModelBundle) -> Callable[[FrameGraphSpec], NamedModel]:
         from stseg_ros.frame_graph.build import build_frame_graph
     except ImportError as err:
         raise EngineError(
-            f'onnx is not installed ({err}); pip install onnx, or run the two networks apart'
+            f'onnx is not installed ({err}); pip install onnx, or set execution to stages'
         ) from err
 
     def make_graph(spec: FrameGraphSpec) -> NamedModel:
