@@ -45,7 +45,8 @@ def run_benchmark(name: str) -> None:
     bundle = ModelBundle.read(find_bundle(name))
     height, width = bundle.geometry.working_hw
     sizes = f'{width}x{height}' if paper_geometry(bundle) else CAMERA_SIZES
-    target = RESULTS / f'{PREFIX}{bundle.name}.json'
+    # The folder's name: runs of one recipe are bundles of one name.
+    target = RESULTS / f'{PREFIX}{bundle.root.name}.json'
     preset = ['--preset', 'paper'] if paper_geometry(bundle) else []
     status = stseg(
         ['benchmark', '--bundle', name, '--sizes', sizes, '--json', str(target), *preset]
@@ -60,12 +61,12 @@ def section(document: dict[str, Any]) -> str:
     height, width = geometry['working_hw']
     rows, columns = geometry['grid']
     subject = (
-        f'Working size {width}x{height}, {rows}x{columns} cells, fusion '
-        f'`{document["settings"]["fusion"]}`. {document["backend_note"]}. {machine["processor"]}, '
-        f'{machine["usable_cores"]} cores, load before {machine["load_before"]:.1f}.'
+        f'Working size {width}x{height}, fusion `{document["settings"]["fusion"]}`. '
+        f'{document["backend_note"]}. {machine["processor"]}, {machine["usable_cores"]} cores, '
+        f'load before {machine["load_before"]:.1f}.'
     )
     lines = [
-        f'## {document["bundle"]}',
+        f'## {document["bundle"]}, {rows}x{columns} cells',
         '',
         subject,
         '',

@@ -34,7 +34,7 @@ twice what the node was measured to sustain, unless it was given.
 """
 
 
-def soak(seconds: int, rest: list[str]) -> int:
+def soak(seconds: int, remark: str | None, rest: list[str]) -> int:
     """Run the soak, and keep what it found."""
     with tempfile.TemporaryDirectory() as folder:
         status = stseg(['soak', '--seconds', str(seconds), '--output', folder, *rest])
@@ -42,7 +42,7 @@ def soak(seconds: int, rest: list[str]) -> int:
             return status
         document = json.loads((Path(folder) / 'soak.json').read_text(encoding='utf-8'))
         FIGURE.write_bytes((Path(folder) / 'soak.png').read_bytes())
-    document['processor'] = processor_name()
+    document |= {'processor': processor_name(), 'remark': remark or ''}
     RECORD.write_text(json.dumps(document) + '\n', encoding='utf-8')
     return status
 
@@ -52,7 +52,7 @@ def page(document: dict[str, Any]) -> str:
     kept = {True: 'kept', False: '**broken**', None: 'not to be seen'}
     lines = [
         INTRODUCTION,
-        f'Machine: {document["processor"]}.',
+        f'Machine: {document["processor"]}. {document["remark"]}'.rstrip(),
         '',
         '| figure | value |',
         '| --- | --- |',
@@ -72,8 +72,9 @@ def main() -> int:
     """Soak and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('--seconds', type=int, default=1800, help='0 measures nothing')
+    parser.add_argument('--remark', help='what else ran on the machine, for the page')
     arguments, rest = parser.parse_known_args()
-    status = soak(arguments.seconds, rest) if arguments.seconds else 0
+    status = soak(arguments.seconds, arguments.remark, rest) if arguments.seconds else 0
     if RECORD.is_file():
         PAGE.write_text(page(json.loads(RECORD.read_text(encoding='utf-8'))), encoding='utf-8')
     return status
