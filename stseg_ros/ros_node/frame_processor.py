@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stseg_ros.pipeline.segmenter import Segmenter
     from stseg_ros.records import Frame, SegmentationResult
     from stseg_ros.ros_node.frame_statistics import FrameStatistics
-    from stseg_ros.ros_node.outputs import Outputs
+    from stseg_ros.ros_node.outputs import OnlookerTopic, Outputs
     from stseg_ros.ros_node.parameters import NodeParameters
 
 
@@ -128,6 +128,9 @@ class FrameProcessor:
         started_ns = time.perf_counter_ns()
         frame = decode(received.message)
         decode_ns = time.perf_counter_ns() - started_ns
+        # Asked for once: what is made of the frame afterwards may need its logits.
+        wanted = self._outputs.find_wanted()
+        self._opened.wants_logits = bool(wanted)
         try:
             result = self._segment(frame, received)
         except EngineError as err:
@@ -136,12 +139,11 @@ class FrameProcessor:
             result = self._segment(frame, received)
         timing = dataclasses.replace(result.timing, decode_ns=decode_ns)
         result = dataclasses.replace(result, timing=timing)
-        self._publish(received, started_ns, frame, result)
+        self._publish(received, started_ns, frame, result, wanted)
 
     def _segment(self, frame: Frame, received: ReceivedImage) -> SegmentationResult:
         # The budget, or the number of regions, may have been changed since the last frame.
         self._segmenter.prepare(self.parameters.latency_budget_ms)
-        self._opened.wants_logits = self._outputs.has_onlookers()
         return self._segmenter.segment(frame, received.received_ns)
 
     def _note_bad(self, reason: str) -> None:
@@ -157,7 +159,12 @@ class FrameProcessor:
             self._logger.warning(text + _more(left_out))
 
     def _publish(
-        self, received: ReceivedImage, started_ns: int, frame: Frame, result: SegmentationResult
+        self,
+        received: ReceivedImage,
+        started_ns: int,
+        frame: Frame,
+        result: SegmentationResult,
+        wanted: list[OnlookerTopic],
     ) -> None:
         """Publish and count the mask; nothing that fails after that makes the image a lost one."""
         header = received.message.header
@@ -192,7 +199,7 @@ class FrameProcessor:
             self._outputs.publish_timing(header, pairs, segmenter.device)
             # The threshold may have been changed since the last frame.
             self._announce_labels()
-            self._outputs.publish_wanted(self._view(header, frame, result))
+            self._outputs.publish_wanted(wanted, self._view(header, frame, result))
         except Exception as err:
             if self._is_shut_down():
                 raise

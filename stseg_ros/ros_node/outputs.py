@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.exceptions import InvalidHandle
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from stseg_ros.records import UInt8Array
 
 _DEPTH = 10
+
+
+class OnlookerTopic(NamedTuple):
+    """A topic, and what makes its message of a frame."""
+
+    publisher: Publisher[Any]
+    make: Callable[[FrameView], Any]
 
 
 class Outputs:
@@ -84,22 +92,24 @@ class Outputs:
             diagnostic_array(header, name=self._status_name, pairs=pairs, hardware_id=hardware_id)
         )
 
-    def has_onlookers(self) -> bool:
-        """Say whether somebody subscribes to what `publish_wanted` makes."""
-        return any(publisher.get_subscription_count() for publisher, _ in self._onlooker_outputs)
+    def find_wanted(self) -> list[OnlookerTopic]:
+        """Find what costs time to make and has a subscriber.
 
-    def publish_wanted(self, view: FrameView) -> None:
-        """Make and publish what costs time and has a subscriber.
+        Returns:
+            What `publish_wanted` takes. Whoever subscribes later gets the next frame.
+        """
+        outputs = self._onlooker_outputs
+        return [output for output in outputs if output.publisher.get_subscription_count()]
+
+    def publish_wanted(self, wanted: list[OnlookerTopic], view: FrameView) -> None:
+        """Make and publish what somebody wanted of a frame.
 
         Args:
-            view: the segmented frame; nothing is made of one that has no logits, since nobody
-                subscribed when it was segmented.
+            wanted: from `find_wanted`.
+            view: the segmented frame.
         """
-        if view.result.logit_bytes_hw is None:
-            return
-        for publisher, make in self._onlooker_outputs:
-            if publisher.get_subscription_count():
-                publisher.publish(make(view))
+        for output in wanted:
+            output.publisher.publish(output.make(view))
 
     def announce_labels(self, threshold: float) -> None:
         """Publish what the classes are called, where this threshold has not been told yet.
@@ -133,7 +143,8 @@ class Outputs:
         self._frame_timing = self._advertise(DiagnosticArray, 'frame_timing')
         outputs, left_out = onlooker_outputs(len(self._classes) - 1)
         self._onlooker_outputs = [
-            (self._advertise(output.message_type, output.topic), output.make) for output in outputs
+            OnlookerTopic(self._advertise(output.message_type, output.topic), output.make)
+            for output in outputs
         ]
         self._vision_msgs = find_messages('vision_msgs')
         self._label_info = None

@@ -5,23 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.kept_plans import KEY
 
 from stseg_ros.doctor.cache_check import CacheCheck
 from stseg_ros.doctor.finding import Status
-from stseg_ros.engines.plan_cache.cache import EngineCache, PlanKey
-
-KEY = PlanKey(
-    onnx_sha256='0' * 64,
-    library='tensorrt',
-    version='10.3.0',
-    gpu='Orin',
-    compute_capability='8.7',
-    multiprocessors=16,
-    driver_cuda_major=12,
-    precision='fp16',
-    profiles='',
-    flags='',
-)
+from stseg_ros.engines.plan_cache.cache import EngineCache
 
 
 @pytest.fixture

@@ -44,10 +44,11 @@ class FakeOutputs:
             raise ZeroDivisionError('a bug')
         self.published.append(('timing', header, dict(pairs), hardware_id))
 
-    def has_onlookers(self) -> bool:
-        return self.onlookers
+    def find_wanted(self) -> list[str]:
+        return ['overlay'] if self.onlookers else []
 
-    def publish_wanted(self, view: FrameView) -> None:
+    def publish_wanted(self, wanted: list[str], view: FrameView) -> None:
+        assert wanted == self.find_wanted()
         if self.broken == 'wanted':
             raise ZeroDivisionError('a bug')
         self.published.append(('wanted', view.header, view))

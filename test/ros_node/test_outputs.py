@@ -183,7 +183,8 @@ def test_without_vision_msgs_there_is_nothing_to_announce() -> None:
 @pytest.mark.usefixtures('with_vision_msgs')
 def test_nothing_is_made_that_nobody_wants() -> None:
     node = FakeNode()
-    Outputs(node).publish_wanted(view(Unwanted))
+    outputs = Outputs(node)
+    outputs.publish_wanted(outputs.find_wanted(), view(Unwanted))
     assert not any(publisher.published for publisher in node.publishers.values())
 
 
@@ -194,24 +195,27 @@ def test_only_what_is_wanted_is_made(topic: str) -> None:
     outputs = Outputs(node)
     node.publishers[topic].subscribers = 1
     frame = view()
-    outputs.publish_wanted(frame)
+    outputs.publish_wanted(outputs.find_wanted(), frame)
     published = {name: entry.published for name, entry in node.publishers.items()}
     (message,) = published.pop(topic)
     assert message.header is frame.header
     assert not any(published.values())
 
 
-def test_somebody_looks_where_more_than_masks_is_subscribed_to() -> None:
+def test_masks_and_timings_are_not_what_has_to_be_found() -> None:
     node = FakeNode()
     outputs = Outputs(node)
     node.publishers['mask'].subscribers = node.publishers['frame_timing'].subscribers = 1
-    assert not outputs.has_onlookers()
+    wanted = outputs.find_wanted()
+    assert not wanted
     node.publishers['confidence'].subscribers = 1
-    assert outputs.has_onlookers()
+    assert [output.publisher for output in outputs.find_wanted()] == [
+        node.publishers['confidence']
+    ]
     # Who subscribed after the frame was segmented gets the next one.
     frame = view(Unwanted)
     bare = dataclasses.replace(frame.result, logit_bytes_hw=None)
-    outputs.publish_wanted(dataclasses.replace(frame, result=bare))
+    outputs.publish_wanted(wanted, dataclasses.replace(frame, result=bare))
     assert node.publishers['confidence'].published == []
 
 
