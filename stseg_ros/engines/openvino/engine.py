@@ -16,6 +16,7 @@ from stseg_ros.engines.engine_protocol import (
     TensorSpec,
     check_batch,
 )
+from stseg_ros.engines.openvino.fold_batch import fold_batch
 from stseg_ros.errors import EngineError
 from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
 from stseg_ros.records import ChannelOrder, UInt8Array
@@ -88,6 +89,7 @@ class OpenVinoEngine:
         if request is None:
             model = self._model.clone()
             model.reshape([batch, *self.input.shape[1:]])
+            fold_batch(model)
             request = self._core.compile_model(
                 self._with_steps_around(model, order), 'CPU', self._properties
             ).create_infer_request()
