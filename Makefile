@@ -2,10 +2,10 @@
 # make test   set up, then lint, types and tests
 # make setup  only the environment: .venv, with .venv/bin/stseg in it
 #
-# BAG=FOLDER or IMAGES=FOLDER gives the demo your own data; PYTHON=python3.12 picks the interpreter;
+# BAG=FOLDER or IMAGES=FOLDER gives the demo your own data; PYTHON=python3.12 picks the interpreter,
+# which is python3 if it is 3.10 to 3.13, else the newest of these that there is;
 # TORCH=0 leaves PyTorch out, and the checks and tests that need it.
 
-PYTHON ?= python3
 TORCH ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 RUN_REQUIREMENTS := requirements/run.txt requirements/ros.txt
 VENV_OPTIONS :=
+# Not all of the pinned packages have wheels for later ones.
+NEWEST_MINOR := 13
+WANTED := 3.10 to 3.13
+PYTHONS := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.10)
 ifdef ROS_DISTRO
+# Its modules are for its own Python, whichever that is.
+NEWEST_MINOR := 99
+WANTED := 3.10 or later
+PYTHONS := $(or $(PYTHON),python3)
 # A sourced ROS 2 installation brings rclpy, and extension modules built for its own NumPy.
 RUN_REQUIREMENTS := requirements/beside_ros.txt
 VENV_OPTIONS := --system-site-packages
@@ -46,11 +54,15 @@ pytest: $(VENV)/.tests-ready
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 $(VENV)/.ready: $(RUN_REQUIREMENTS) setup.py setup.cfg
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
-	  { echo 'make: $(PYTHON) is not a Python 3.10 or later; name one, as PYTHON=python3.12' >&2; \
-	    exit 2; }
-	@echo 'Setting up $(VENV) (a minute or two the first time) ...'
-	@$(PYTHON) -m venv $(VENV_OPTIONS) $(VENV)
+	@for python in $(PYTHONS); do \
+	  if $$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $(NEWEST_MINOR)))' \
+	      2>/dev/null; then \
+	    echo "Setting up $(VENV) with $$python (a minute or two the first time) ..."; \
+	    exec $$python -m venv $(VENV_OPTIONS) $(VENV); \
+	  fi; \
+	done; \
+	echo 'make: none of $(PYTHONS) is a Python $(WANTED); name one, as PYTHON=python3.12' >&2; \
+	exit 2
 	@$(PIP) install $(foreach file,$(RUN_REQUIREMENTS),-r $(file))
 	@$(PIP) install --no-deps --editable .
 	@touch $@

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def test_everything_is_measured_and_written(
     assert (found['schema'], found['bundle'], found['quick']) == (1, 'tiny', True)
     assert found['images'] == {'synthetic scenes': 2}
     assert found['overhead']['frames']['echo'] > 0
+    assert set(found['overhead']['page_faults_per_image']) == {'echo', 'node'}
     for load in ('idle', 'loaded'):
         curve = found['budget'][load]
         coarse, *_, unlimited = curve['rows']
@@ -74,6 +76,9 @@ def test_everything_is_measured_and_written(
             assert scores['live'] == scores['offline_same_regions']
         assert coarse['regions_mean'] == 0
         assert unlimited['regions_mean'] == found['budget']['most_regions']
+        most = curve['most']
+        assert most['full']['regions_mean'] == most['regions'] > found['budget']['most_regions']
+        assert most['half']['masks'] > 0
     assert [row['times'] for row in found['overload']['rows']] == [0.5, 2.0, 4.0]
     for row in found['overload']['rows']:
         assert row['masks'] > 0
@@ -110,6 +115,16 @@ def test_a_trace_of_every_number_of_regions_is_recorded(
     assert trace.refine_ms.shape == (3, 8)
     for times_ms in (trace.before_ms, trace.after_ms, trace.refine_ms, trace.guess_ms):
         assert (times_ms > 0).all()
+
+
+def test_page_faults_are_those_of_the_process() -> None:
+    before = node_processes.page_faults(os.getpid())
+    pages = bytearray(64 << 20)
+    pages[:: os.sysconf('SC_PAGE_SIZE')] = bytes(len(pages) // os.sysconf('SC_PAGE_SIZE'))
+    after = node_processes.page_faults(os.getpid())
+    assert 0 < before < after
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    assert after <= usage.ru_minflt
 
 
 def test_processor_time_is_that_of_the_process() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -115,11 +116,39 @@ def test_the_service_starts_the_node_in_its_cameras_namespace() -> None:
     )
     shell, option, script = shlex.split(lines['ExecStart'])
     assert (shell, option) == ('/bin/bash', '-c')
-    subprocess.run(['bash', '-n', '-c', script], check=True)
+    assert '$${IMAGE:+' in script
+    # A dollar that is doubled there is one for the shell.
+    subprocess.run(['bash', '-n', '-c', script.replace('$$', '$')], check=True)
     assert '/lib/stseg_ros/segmenter_node' in script
     assert '-r __ns:=/%i' in script
     assert lines['KillSignal'] == 'SIGINT'
     assert lines['RestartPreventExitStatus'] == '2'
+
+
+@pytest.mark.parametrize('image', [None, '', '/front/image raw'])
+def test_the_service_takes_the_topic_that_is_named(tmp_path: Path, image: str | None) -> None:
+    node = tmp_path / 'install' / 'stseg_ros' / 'lib' / 'stseg_ros' / 'segmenter_node'
+    node.parent.mkdir(parents=True)
+    (tmp_path / 'install' / 'setup.bash').write_text('')
+    node.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    node.chmod(0o755)
+    line = next(it for it in SERVICE.read_text().splitlines() if it.startswith('ExecStart='))
+    script = shlex.split(line.removeprefix('ExecStart='))[2].replace('$$', '$')
+    environment = {'PATH': os.environ['PATH'], 'ROS_WORKSPACE': str(tmp_path)}
+    if image is not None:
+        environment['IMAGE'] = image
+    shown = subprocess.run(
+        ['bash', '-c', script.replace('%i', 'front')],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    remapped = ['-r', f'image:={image}'] if image else []
+    assert shown.stdout.splitlines() == [
+        *('--ros-args', '-r', '__ns:=/front', *remapped),
+        *('--params-file', '/etc/stseg/front.yaml'),
+    ]
 
 
 @pytest.mark.skipif(shutil.which('systemd-analyze') is None, reason='needs systemd-analyze')

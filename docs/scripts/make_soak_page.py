@@ -28,7 +28,11 @@ INTRODUCTION = """\
 Written by `docs/scripts/make_soak_page.py`, which runs `stseg soak`; the figures are in
 `soak.json` beside this page. A camera process sends the node images in cycles of changing sizes,
 encodings and rates, one in ten of them spoiled, and starts anew now and then; the mean rate is
-twice what the node was measured to sustain, unless it was given.
+twice what the node was measured to sustain, unless it was given. The age of a mask, from just
+before its image is published until the mask is in the listener's middleware, is split into the
+legs of its image's way. A frame time is that between two images of the schedule's step. While the
+camera is late with the next one, nothing can take the place of an image that waits: what was
+waited is given in times until the next image, too.
 
 ![Memory, descriptors, age of masks and counts over time](soak.png)
 """

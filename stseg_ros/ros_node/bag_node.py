@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import rclpy
 
+from stseg_ros.ros_node.ros_process import join_ros, making_a_node
+
 if TYPE_CHECKING:
     from rclpy.node import Node
 
@@ -22,11 +24,15 @@ def plain_node(name: str) -> Iterator[Node]:
 
     Yields:
         The node, in a context of its own; signals stay Python's.
+
+    Raises:
+        ConfigError: ROS cannot start or make a node, by what was asked of it.
     """
     context = rclpy.Context()
-    rclpy.init(context=context)
+    join_ros(None, context=context)
     try:
-        node = rclpy.create_node(name, context=context)
+        with making_a_node(context):
+            node = rclpy.create_node(name, context=context)
         try:
             yield node
         finally:

@@ -9,11 +9,13 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
+from rclpy.utilities import get_rmw_implementation_identifier
 from sensor_msgs.msg import CompressedImage, Image
 
 from stseg_ros.ros_node.frame_processor import ReceivedImage
 from stseg_ros.ros_node.input_health import COMPRESSED, RAW, explain_loss, explain_silence
 from stseg_ros.ros_node.qos import overridable, override_errors
+from stseg_ros.ros_node.transport import is_kilted_or_later
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
@@ -21,9 +23,11 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks, UnsupportedEventTypeError
 
 _COMPRESSED_SUFFIX = '/compressed'
-# The mailbox keeps the newest image only, and counts the others. At depth 1 DDS would already drop
-# images whenever this process is late for a moment, and tell nobody.
-_DEPTH = 4
+# Only the newest image is of use: while this process is late, a longer queue would hand on images
+# that are older by its length. What DDS drops, the numbers of the messages tell.
+_DEPTH = 1
+# Where messages have no numbers, nobody would be told.
+_DEPTH_WITHOUT_NUMBERS = 4
 
 _PUBLISHERS_KEPT = 16
 
@@ -87,7 +91,8 @@ class CameraInput:
         self._note_lost = note_lost
         self._sequences = SequenceWatch()
         self._numbered = False
-        self._qos = QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
+        depth = _DEPTH if _numbers_messages() else _DEPTH_WITHOUT_NUMBERS
+        self._qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
         self.topic = node.resolve_topic_name('image')
         self._message_type: type = Image
         self._type_name = RAW
@@ -138,9 +143,18 @@ class CameraInput:
         self._on_message(message, {})
 
     def _on_message(self, message: Any, info: Mapping[str, Any]) -> None:
-        self._receive(ReceivedImage(message=message, received_ns=time.perf_counter_ns()))
+        received_ns = time.perf_counter_ns()
+        arrived_ns = info.get('received_timestamp')
+        # A middleware that does not tell gives 0; a clock that was set may give anything.
+        taking_ns = max(time.time_ns() - arrived_ns, 0) if arrived_ns else None
+        self._receive(ReceivedImage(message=message, received_ns=received_ns, taking_ns=taking_ns))
         number, publisher = info.get('publication_sequence_number'), info.get('publisher_gid')
         # Before Kilted rclpy does not say who sent a message.
         self._numbered = bool(number and publisher)
         if number and publisher and (lost := self._sequences.note(publisher['data'], number)):
             self._note_lost(lost)
+
+
+def _numbers_messages() -> bool:
+    """Whether every message comes with its number and its publisher."""
+    return is_kilted_or_later() and get_rmw_implementation_identifier().startswith('rmw_fastrtps')

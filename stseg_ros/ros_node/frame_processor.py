@@ -34,10 +34,13 @@ class ReceivedImage:
     Attributes:
         message: a sensor_msgs/Image or sensor_msgs/CompressedImage.
         received_ns: `time.perf_counter_ns` at the entry of the callback.
+        taking_ns: from the middleware's having the message to then: what it waited for the
+            executor, and its unpacking. None where the middleware does not tell.
     """
 
     message: Any
     received_ns: int
+    taking_ns: int | None = None
 
 
 class FrameProcessor:
@@ -185,6 +188,8 @@ class FrameProcessor:
         )
         timing = dataclasses.replace(result.timing, encode_ns=encode_ns)
         extra = [
+            ('received_ms', f'{received.received_ns / 1e6:.3f}'),
+            *_taking(received),
             ('queue_ms', f'{(started_ns - received.received_ns) / 1e6:.3f}'),
             ('node_ms', f'{latency_ns / 1e6:.3f}'),
             ('budget_ms', f'{segmenter.budget_ms:.3f}'),
@@ -223,6 +228,11 @@ class FrameProcessor:
         left_out = self._throttle.admit(text, self.parameters.log_throttle_s)
         if left_out is not None:
             self._logger.error(f'{text}{_more(left_out)}\n{traceback.format_exc()}')
+
+
+def _taking(received: ReceivedImage) -> list[tuple[str, str]]:
+    taking_ns = received.taking_ns
+    return [] if taking_ns is None else [('taking_ms', f'{taking_ns / 1e6:.3f}')]
 
 
 def _more(left_out: int) -> str:

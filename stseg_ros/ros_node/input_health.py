@@ -70,8 +70,9 @@ def explain_loss(topic: str, qos: QoSProfile) -> str:
         One line.
     """
     return (
-        f'images of {topic} did not reach this node: it was too busy to take them, or the '
-        f'transport lost them{_lost_hint(topic, qos)}'
+        f'images of {topic} did not reach this node: newer ones replaced them while it was too '
+        'busy to take them, which fewer images or regions mend, or the transport lost '
+        f'them{_lost_hint(topic, qos)}'
     )
 
 

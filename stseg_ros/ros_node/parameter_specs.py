@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from stseg_ros.config import DEFAULT_SELECTOR, EXECUTIONS, FUSIONS, PRECISIONS, SELECTORS
+from stseg_ros.config import EXECUTIONS, FUSIONS, PRECISIONS, SELECTORS
 from stseg_ros.engines.backends import AUTO, BACKENDS
 
 TRANSPORTS = ('raw', 'compressed')
@@ -114,7 +114,7 @@ SPECS = (
     ),
     ParameterSpec(
         name='selector',
-        description=f'How regions are chosen; empty is {DEFAULT_SELECTOR}.',
+        description="How regions are chosen; empty is the bundle's recommendation.",
         constraints=f'Empty, or one of {", ".join(SELECTORS)}; grid where execution is one_graph.',
     ),
     ParameterSpec(

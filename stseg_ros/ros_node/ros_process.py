@@ -16,9 +16,11 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.utilities import try_shutdown
 
 from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.ros_node.memory import keep_freed_memory
 from stseg_ros.ros_node.transport import remove_dead_shared_memory, use_large_image_transport
 
 if TYPE_CHECKING:
+    from rclpy.context import Context
     from rclpy.executors import Executor
     from rclpy.lifecycle import LifecycleNode
 
@@ -41,6 +43,7 @@ def run_process(name: str, args: list[str] | None, run: Callable[[], None]) -> N
         args: command line; None takes the process's own.
         run: makes the nodes, serves them, and closes them.
     """
+    keep_freed_memory()
     remove_dead_shared_memory()
     use_large_image_transport()
     try:
@@ -85,24 +88,31 @@ def ignore_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def join_ros(args: list[str] | None) -> None:
+def join_ros(
+    args: list[str] | None, *, context: Context | None = None, domain_id: int | None = None
+) -> None:
     """Start ROS in this process.
 
     Args:
         args: command line; None takes the process's own.
+        context: what to start; None is the process's own, which ends on signals.
+        domain_id: the ROS domain; None takes it from the environment.
 
     Raises:
         ConfigError: the ROS arguments or a parameter file are wrong.
     """
     try:
-        rclpy.init(args=args)
+        rclpy.init(args=args, context=context, domain_id=domain_id)
     except RCLError as err:
         raise ConfigError(f'ROS cannot start: {_explain(err)}') from err
 
 
 @contextmanager
-def making_a_node() -> Iterator[None]:
+def making_a_node(context: Context | None = None) -> Iterator[None]:
     """Make a node in a `with` block: only then does ROS join the network, if it can.
+
+    Args:
+        context: the node's; None is the process's own.
 
     Raises:
         ConfigError: it cannot, by the security, the domain or the middleware that were asked for.
@@ -110,7 +120,7 @@ def making_a_node() -> Iterator[None]:
     try:
         yield
     except RCLError as err:
-        if not rclpy.ok():
+        if not rclpy.ok(context=context):
             raise
         raise ConfigError(f'ROS cannot make a node: {_explain(err)}') from err
 

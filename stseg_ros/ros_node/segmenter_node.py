@@ -16,6 +16,7 @@ from stseg_ros.ros_node.diagnostics import Heartbeat
 from stseg_ros.ros_node.frame_processor import ReceivedImage
 from stseg_ros.ros_node.frame_statistics import FrameStatistics
 from stseg_ros.ros_node.mailbox import Mailbox
+from stseg_ros.ros_node.memory import settle, unsettle
 from stseg_ros.ros_node.networks import Networks, OwnNetworks
 from stseg_ros.ros_node.parameter_specs import SPECS
 from stseg_ros.ros_node.parameters import declare_parameters, unknown_parameters
@@ -186,6 +187,7 @@ class SegmenterNode(LifecycleNode):
         self._input = CameraInput(
             self, self._values.transport, self._receive, self._statistics.note_lost
         )
+        settle()
         self._session.start()
         self.get_logger().info(f'segmenting {self._input.topic}')
 
@@ -193,6 +195,7 @@ class SegmenterNode(LifecycleNode):
         if self._input is not None:
             self._input.destroy()
             self._input = None
+            unsettle()
         if self._session is not None:
             self._session.stop()
 

@@ -20,6 +20,7 @@ from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 
 from stseg_ros.ros_node.bag_node import plain_node
+from stseg_ros.ros_node.memory import keep_freed_memory
 from stseg_ros.ros_node.transport import use_large_image_transport
 from stseg_ros.soak.frames import RAW, TRANSPORTS, Content, fault_names, good_content, spoil
 
@@ -45,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument('--topic', required=True)
     parser.add_argument('--transport', choices=TRANSPORTS, required=True)
     arguments = parser.parse_args(argv)
+    keep_freed_memory()
     use_large_image_transport()
     with plain_node('stseg_soak_camera') as node:
         camera = _Camera(node, arguments.topic, arguments.transport)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,13 +11,17 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import Image
 
+from stseg_ros.ros_node.memory import keep_freed_memory
+from stseg_ros.ros_node.ros_process import join_ros, making_a_node
 from stseg_ros.ros_node.transport import use_large_image_transport
-from stseg_ros.soak.ledger import Ledger, ReceivedMask
+from stseg_ros.soak.ledger import Ledger, NodeTiming, ReceivedMask
 from stseg_ros.sources.image_codec import header_stamp_ns
 
 _DEPTH = 50
+_NS_PER_MS = 1e6
 
 
 class SoakListener:
@@ -45,7 +49,9 @@ class SoakListener:
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         qos = QoSProfile(depth=_DEPTH)
-        node.create_subscription(Image, 'mask', self._on_mask, qos)
+        # rclpy of Humble hands on the message alone.
+        on_mask = self._on_mask if hasattr(Subscription, 'CallbackType') else self._on_bare_mask
+        node.create_subscription(Image, 'mask', on_mask, qos)
         node.create_subscription(DiagnosticArray, 'frame_timing', self._on_timing, qos)
         node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, qos)
 
@@ -74,19 +80,30 @@ class SoakListener:
         """Stop listening."""
         self._executor.shutdown()
 
-    def _on_mask(self, message: Any) -> None:
+    def _on_bare_mask(self, message: Any) -> None:
+        self._on_mask(message, {})
+
+    def _on_mask(self, message: Any, info: Mapping[str, Any]) -> None:
         self._ledger.note_mask(
             ReceivedMask(
                 stamp_ns=header_stamp_ns(message.header),
-                received_ns=time.monotonic_ns(),
+                received_ns=_arrival_ns(info),
                 size_hw=(message.height, message.width),
             )
         )
 
     def _on_timing(self, message: Any) -> None:
         values = {pair.key: pair.value for pair in message.status[0].values}
-        processing_ms = float(values['node_ms']) - float(values['queue_ms'])
-        self._ledger.note_timing(header_stamp_ns(message.header), processing_ms)
+        waiting_ms = float(values['queue_ms'])
+        self._ledger.note_timing(
+            header_stamp_ns(message.header),
+            NodeTiming(
+                received_ns=round(float(values['received_ms']) * _NS_PER_MS),
+                taking_ms=float(values.get('taking_ms', 0.0)),
+                waiting_ms=waiting_ms,
+                processing_ms=float(values['node_ms']) - waiting_ms,
+            ),
+        )
 
     def _on_diagnostics(self, message: Any) -> None:
         for status in message.status:
@@ -95,6 +112,17 @@ class SoakListener:
                 self.summaries += 1
                 self.problem = status.message if status.level == DiagnosticStatus.ERROR else ''
                 self._ledger.note_counts(self.summary)
+
+
+def _arrival_ns(info: Mapping[str, Any]) -> int:
+    """Say when a message was there, in CLOCK_MONOTONIC.
+
+    That is when the middleware had it: this process has other things to do, and what a message
+    waits for them is no fault of the node.
+    """
+    now_ns = time.monotonic_ns()
+    arrived_ns = info.get('received_timestamp')
+    return now_ns - max(time.time_ns() - arrived_ns, 0) if arrived_ns else now_ns
 
 
 @contextmanager
@@ -108,14 +136,19 @@ def open_listener(*, namespace: str, domain_id: int, ledger: Ledger) -> Iterator
 
     Yields:
         The listener.
+
+    Raises:
+        ConfigError: ROS cannot start or make a node, by what was asked of it.
     """
+    keep_freed_memory()
     use_large_image_transport()
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=domain_id)
+    join_ros(None, context=context, domain_id=domain_id)
     try:
-        node = rclpy.create_node(
-            'stseg_soak', context=context, namespace=namespace, use_global_arguments=False
-        )
+        with making_a_node(context):
+            node = rclpy.create_node(
+                'stseg_soak', context=context, namespace=namespace, use_global_arguments=False
+            )
         listener = SoakListener(node, ledger)
         try:
             yield listener

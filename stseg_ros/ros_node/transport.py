@@ -45,8 +45,12 @@ def large_image_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 def profile_variable() -> str:
     """Name the variable from which this distribution's Fast DDS takes its profiles."""
-    major = int(metadata.version('rclpy').split('.')[0])
-    return _VARIABLE if major >= _RCLPY_MAJOR_OF_KILTED else _VARIABLE_BEFORE_KILTED
+    return _VARIABLE if is_kilted_or_later() else _VARIABLE_BEFORE_KILTED
+
+
+def is_kilted_or_later() -> bool:
+    """Whether this process's rclpy is that of Kilted or of a later distribution."""
+    return int(metadata.version('rclpy').split('.')[0]) >= _RCLPY_MAJOR_OF_KILTED
 
 
 def use_large_image_transport() -> None:

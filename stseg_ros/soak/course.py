@@ -146,6 +146,7 @@ class Course:
             seed=options.seed,
         )
         self.start_ns = time.monotonic_ns()
+        self._ledger.start(self.start_ns)
         try:
             for index, step in enumerate(steps):
                 # Restarts take their time, which the schedule does not know.

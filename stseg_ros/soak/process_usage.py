@@ -11,7 +11,7 @@ _PROC = Path('/proc')
 _KB_PER_MB = 1000.0
 _KIB = 1.024
 # Fields of /proc/PID/stat after the name in brackets, the first being the state.
-_SESSION, _USER_TICKS, _SYSTEM_TICKS = 3, 11, 12
+_SESSION, _MINOR_FAULTS, _USER_TICKS, _SYSTEM_TICKS = 3, 7, 11, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Usage:
         descriptors: open files, sockets and the like.
         threads: threads.
         cpu_s: processor time since its start.
+        faults: pages of memory that it was given since its start.
     """
 
     resident_mb: float
@@ -31,6 +32,7 @@ class Usage:
     descriptors: int
     threads: int
     cpu_s: float
+    faults: int
 
 
 def read_usage(pid: int, proc: Path = _PROC) -> Usage | None:
@@ -59,6 +61,7 @@ def read_usage(pid: int, proc: Path = _PROC) -> Usage | None:
         descriptors=descriptors,
         threads=int(fields['Threads']),
         cpu_s=(int(ticks[_USER_TICKS]) + int(ticks[_SYSTEM_TICKS])) / os.sysconf('SC_CLK_TCK'),
+        faults=int(ticks[_MINOR_FAULTS]),
     )
 
 

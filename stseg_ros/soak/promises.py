@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from stseg_ros.soak.ledger import FAILED, Balance, MaskAge
+from stseg_ros.soak.ledger import FAILED, Balance
+from stseg_ros.soak.mask_ages import MaskAges
 from stseg_ros.soak.process_usage import Usage
 from stseg_ros.soak.processes import NodeEnd
 from stseg_ros.soak.series import Growth, Sample, growth
@@ -51,7 +50,7 @@ class Outcome:
 
     balance: Balance
     wrong_masks: Mapping[str, int]
-    ages: Sequence[MaskAge]
+    ages: MaskAges
     samples: Sequence[Sample]
     seconds: float
     ended_early: bool
@@ -86,11 +85,6 @@ def judge(outcome: Outcome) -> tuple[Promise, ...]:
     )
 
 
-def waited_frames_p99(ages: Sequence[MaskAge]) -> float | None:
-    """Return what 99 % of the masks waited at most, in times between two images."""
-    return float(np.percentile([age.waited_frames for age in ages], 99)) if ages else None
-
-
 def _lives(outcome: Outcome) -> Promise:
     found = f'it ended with status {outcome.end.status}' if outcome.ended_early else 'it did'
     return Promise(
@@ -122,9 +116,9 @@ def _no_failure(balance: Balance) -> Promise:
     return Promise(name='no image meets an error', kept=failed == 0, found=f'{failed} did')
 
 
-def _age(ages: Sequence[MaskAge]) -> Promise:
+def _age(ages: MaskAges) -> Promise:
     name = f'99 % of masks: at most {MOST_WAITED_FRAMES:g} frame times older than their processing'
-    waited = waited_frames_p99(ages)
+    waited = ages.waited_step_frames_p99()
     if waited is None:
         return Promise(name=name, kept=None, found='no mask to tell by')
     return Promise(name=name, kept=waited <= MOST_WAITED_FRAMES, found=f'{waited:.2f} frame times')

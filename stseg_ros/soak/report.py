@@ -6,17 +6,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from stseg_ros.soak.ledger import EXCUSES, Balance, MaskAge
+from stseg_ros.soak.ledger import EXCUSES, Balance
+from stseg_ros.soak.mask_ages import LEGS, PERCENTILES, MaskAges
+from stseg_ros.soak.percentiles import Percentiles
 from stseg_ros.soak.process_usage import Usage
-from stseg_ros.soak.promises import Outcome, Promise, waited_frames_p99
+from stseg_ros.soak.promises import Outcome, Promise
 from stseg_ros.soak.series import Sample, growth, settling_s
 
 SCHEMA = 1
-_PERCENTILES = (50, 95, 99)
-_AGE_WINDOW_S = 10.0
 _DIGITS = 3
+_LEG_NAMES = {
+    'to_node': 'camera to node',
+    'taking': 'taking it from the middleware',
+    'waiting': 'waiting in the node',
+    'processing': 'processing',
+    'to_listener': 'node to listener',
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,7 @@ class Story:
     process_restarts: int
     interrupted: bool
     faults: Mapping[str, int]
-    processing_ms: Sequence[float]
+    processing_ms: Percentiles
 
 
 def make_document(story: Story, outcome: Outcome, promises: Sequence[Promise]) -> dict[str, Any]:
@@ -73,13 +78,16 @@ def make_document(story: Story, outcome: Outcome, promises: Sequence[Promise]) -
         'frames': _frames(balance),
         'faults_sent': dict(story.faults),
         'wrong_masks': dict(outcome.wrong_masks),
-        'age_ms': _percentiles([age.age_ms for age in outcome.ages]),
+        'age_ms': _percentiles(outcome.ages.age_ms),
+        'legs_ms': {leg: _percentiles(outcome.ages.legs_ms[leg]) for leg in LEGS},
         'processing_ms': _percentiles(story.processing_ms),
-        'waited_frames_p99': _rounded(waited_frames_p99(outcome.ages)),
+        'waited_frames_p99': _rounded(outcome.ages.waited_frames_p99()),
+        'waited_step_frames_p99': _rounded(outcome.ages.waited_step_frames_p99()),
         'resident_mb': _growth(samples, lambda it: it.resident_mb, outcome.seconds),
         'anonymous_mb': _growth(samples, lambda it: it.anonymous_mb, outcome.seconds),
         'descriptors': _growth(samples, lambda it: it.descriptors, outcome.seconds),
         'threads': _growth(samples, lambda it: it.threads, outcome.seconds),
+        'page_faults_per_s': _faults_per_s(samples),
         'cores_mean': _rounded(_mean([it.cores for it in samples if it.at_s > 0.0])),
         'end': asdict(outcome.end),
         'promises': [asdict(promise) for promise in promises],
@@ -98,6 +106,8 @@ def summary_rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         Names and values.
     """
     frames, age, processing = document['frames'], document['age_ms'], document['processing_ms']
+    # Records of earlier versions have no stretches.
+    legs = document.get('legs_ms', {})
     rate = f'{document["rate_hz"]:.1f} images/s'
     if document['sustained_hz'] is not None:
         rate += f', the node sustains {document["sustained_hz"]:.1f}'
@@ -117,10 +127,13 @@ def summary_rows(document: Mapping[str, Any]) -> list[tuple[str, str]]:
         ('counted by the node', counted),
         ('neither mask nor counted', f'{frames["uncounted"]}'),
         ('age of masks', _worded(age)),
-        ('processing', _worded(processing)),
+        *((f'- {_LEG_NAMES[leg]}', _worded(found)) for leg, found in legs.items()),
+        ('processing, all images', _worded(processing)),
+        ('waited, 99 % of masks', _worded_waiting(document)),
         ('resident memory', _worded_growth(document['resident_mb'], 'MB')),
         ('file descriptors', _worded_growth(document['descriptors'], '')),
         ('threads', _worded_growth(document['threads'], '')),
+        ('page faults of the node', _or_nothing(document.get('page_faults_per_s'), '{:.0f}/s')),
         ('processors kept busy', _or_nothing(document['cores_mean'], '{:.2f}')),
     ]
 
@@ -135,6 +148,12 @@ def _frames(balance: Balance) -> dict[str, int]:
         **counts,
         'uncounted': balance.uncounted,
     }
+
+
+def _worded_waiting(document: Mapping[str, Any]) -> str:
+    until_next = _or_nothing(document['waited_frames_p99'], '{:.2f}')
+    of_step = _or_nothing(document.get('waited_step_frames_p99'), '{:.2f}')
+    return f"{until_next} times until the next image, {of_step} in the step's frame times"
 
 
 def _series(samples: Sequence[Sample]) -> dict[str, list[float]]:
@@ -153,22 +172,18 @@ def _series(samples: Sequence[Sample]) -> dict[str, list[float]]:
     }
 
 
-def _age_series(ages: Sequence[MaskAge]) -> Iterator[dict[str, float]]:
-    """Sum up the ages of each ten seconds."""
-    windows: dict[int, list[float]] = {}
-    for age in ages:
-        windows.setdefault(int(age.at_s // _AGE_WINDOW_S), []).append(age.age_ms)
-    for number, found in sorted(windows.items()):
-        yield {'at_s': (number + 0.5) * _AGE_WINDOW_S, **(_percentiles(found) or {})}
+def _age_series(ages: MaskAges) -> Iterator[dict[str, float]]:
+    """Turn the ages of each ten seconds into rows."""
+    for at_s, found in ages.windows():
+        yield {'at_s': at_s, **_named(found)}
 
 
-def _percentiles(values: Sequence[float]) -> dict[str, float] | None:
-    if not values:
-        return None
-    found = np.percentile(values, _PERCENTILES)
-    return {
-        f'p{share}': _round(float(value)) for share, value in zip(_PERCENTILES, found, strict=True)
-    }
+def _percentiles(values: Percentiles) -> dict[str, float] | None:
+    return _named(values.at(PERCENTILES)) if len(values) else None
+
+
+def _named(found: Sequence[float]) -> dict[str, float]:
+    return {f'p{share}': _round(value) for share, value in zip(PERCENTILES, found, strict=True)}
 
 
 def _growth(
@@ -179,6 +194,14 @@ def _growth(
         return None
     values = {name: _round(number) for name, number in asdict(moved).items()}
     return {**values, 'grown': _round(moved.grown)}
+
+
+def _faults_per_s(samples: Sequence[Sample]) -> float | None:
+    timed = [it for it in samples if it.at_s >= 0.0]
+    if len(timed) < 2:
+        return None
+    faults = timed[-1].usage.faults - timed[0].usage.faults
+    return _round(faults / (timed[-1].at_s - timed[0].at_s))
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -99,7 +99,7 @@ def run_soak(options: SoakOptions, progress: Progress) -> dict[str, Any]:
     outcome = Outcome(
         balance=ledger.balance(),
         wrong_masks=ledger.wrong_masks(),
-        ages=ledger.ages(course.start_ns),
+        ages=ledger.ages,
         samples=sampler.since(course.start_ns / 1e9),
         seconds=course.seconds,
         ended_early=course.ended_early,
@@ -114,7 +114,7 @@ def run_soak(options: SoakOptions, progress: Progress) -> dict[str, Any]:
         process_restarts=driver.process_restarts,
         interrupted=is_stopped(),
         faults=ledger.faults(),
-        processing_ms=ledger.processing_ms(),
+        processing_ms=ledger.processing_ms,
     )
     return make_document(story, outcome, judge(outcome))
 

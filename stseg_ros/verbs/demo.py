@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.backend_argument import add_backend_argument
 
 SUMMARY = """Run the node on a drive over ROS 2 and report what comes back.
 
@@ -51,9 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--bundle', default=DEFAULT_BUNDLE, help='bundle name or folder (default: %(default)s)'
     )
-    parser.add_argument(
-        '--backend', default='auto', help='inference backend (default: %(default)s)'
-    )
+    add_backend_argument(parser)
     parser.add_argument('--regions', type=int, metavar='K', help='regions to refine')
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.backend_argument import add_backend_argument
 from stseg_ros.verbs.dataset_arguments import add_dataset_arguments, find_images
 from stseg_ros.verbs.method_arguments import add_method_arguments
 from stseg_ros.verbs.output_folder import make_output_folder
@@ -61,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_method_arguments(settings)
     settings.add_argument('--threshold', type=float, metavar='P', help="default: the bundle's")
     settings.add_argument('--fusion', choices=FUSIONS, help="default: the bundle's")
-    settings.add_argument('--backend', default='auto', help='inference backend')
+    add_backend_argument(settings)
     settings.add_argument('--threads', type=int, default=0, metavar='N', help='CPU threads')
     settings.add_argument('--precision', choices=PRECISIONS, default='default')
     out = parser.add_argument_group('output')

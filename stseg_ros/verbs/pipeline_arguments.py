@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.config import EXECUTIONS, FUSIONS, PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.backend_argument import add_backend_argument
 from stseg_ros.verbs.build_progress import build_progress
 from stseg_ros.verbs.config_file import ConfigFile, read_config_file
 from stseg_ros.verbs.method_arguments import add_method_arguments
@@ -40,9 +41,7 @@ def add_pipeline_arguments(parser: argparse.ArgumentParser) -> None:
         help=f'name of a shipped bundle, or a bundle folder (default: {DEFAULT_BUNDLE})',
     )
     group.add_argument('--config', type=Path, metavar='FILE', help='YAML file of these settings')
-    group.add_argument(
-        '--backend', help="inference backend (default: 'auto', the best that opens)"
-    )
+    add_backend_argument(group, default=None)
     group.add_argument(
         '--regions',
         type=int,

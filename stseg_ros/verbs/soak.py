@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stseg_ros.bundle import DEFAULT_BUNDLE
 from stseg_ros.errors import ConfigError, StsegError
+from stseg_ros.verbs.backend_argument import add_backend_argument
 from stseg_ros.verbs.output_folder import make_output_folder
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--bundle', default=DEFAULT_BUNDLE, help='bundle name or folder (default: %(default)s)'
     )
-    parser.add_argument(
-        '--backend', default='auto', help='inference backend (default: %(default)s)'
-    )
+    add_backend_argument(parser)
     parser.add_argument('--json', type=Path, metavar='FILE', help='write the report here too')
     parser.add_argument(
         '--output',

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
 
 import rclpy
+from rclpy.duration import Duration
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -117,7 +118,10 @@ def test_losses_are_handed_on_and_explained(make_node: MakeNode) -> None:
     camera = CameraInput(make_node('segmenter'), 'raw', lambda _: None, lost.append)
     camera._on_lost(SimpleNamespace(total_count=5, total_count_change=3))
     assert lost == [3]
-    said = 'images of /cam/image did not reach this node: it was too busy to take them, or the '
+    said = (
+        'images of /cam/image did not reach this node: newer ones replaced them while it was too '
+        'busy to take them, which fewer images or regions mend, or the '
+    )
     assert camera.explain_loss().startswith(f'{said}transport lost them: give the process')
     assert 'config/fastdds.xml' in camera.explain_loss()
 
@@ -249,3 +253,66 @@ def test_a_wrong_override_is_an_error(make_node: MakeNode, policy: str, value: s
     override = f'qos_overrides./cam/image.subscription.{policy}:={value}'
     with pytest.raises(ConfigError, match=r'^/cam/image: .*look at its qos_overrides'):
         listen(make_node('segmenter', '-p', override))
+
+
+def test_what_a_message_waited_for_this_process_is_told(make_node: MakeNode) -> None:
+    camera, received = listen(make_node('segmenter'))
+    arrived_ns = time.time_ns() - 40_000_000
+    for info in ({'received_timestamp': arrived_ns}, {'received_timestamp': 0}, {}):
+        camera._on_message(Image(), info)
+    # A clock that was set back meanwhile.
+    camera._on_message(Image(), {'received_timestamp': time.time_ns() + 10**12})
+    first, *untold, back = (it.taking_ns for it in received)
+    assert first is not None
+    assert 40_000_000 <= first < 40_000_000 + PATIENCE_S * 1e9
+    assert untold == [None, None]
+    assert back == 0
+
+
+@pytest.mark.parametrize(('numbered', 'depth'), [(True, 1), (False, 4)])
+def test_a_queue_is_kept_only_where_nobody_would_tell_what_it_drops(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch, numbered: bool, depth: int
+) -> None:
+    monkeypatch.setattr(camera_input, '_numbers_messages', lambda: numbered)
+    node = make_node('segmenter')
+    listen(node)
+    (info,) = node.get_subscriptions_info_by_topic('/cam/image')
+    assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    assert (
+        camera_input.CameraInput(node, 'raw', lambda _: None, lambda _: None)._qos.depth == depth
+    )
+
+
+def test_a_late_process_gets_the_newest_image_and_counts_the_others(make_node: MakeNode) -> None:
+    if not camera_input._numbers_messages():
+        pytest.skip('messages have no numbers here')
+    # Reliable, so that the publisher can tell when all have arrived.
+    node = make_node(
+        'segmenter', '-p', 'qos_overrides./cam/image.subscription.reliability:=reliable'
+    )
+    lost: list[int] = []
+    received: list[ReceivedImage] = []
+    CameraInput(node, 'raw', received.append, lost.append)
+    publisher = make_node('camera').create_publisher(Image, 'image', 10)
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    deadline_s = time.monotonic() + PATIENCE_S
+
+    def spin_until(condition: Callable[[], object]) -> None:
+        while not condition():
+            assert time.monotonic() < deadline_s
+            executor.spin_once(timeout_sec=0.1)
+
+    spin_until(publisher.get_subscription_count)
+    publisher.publish(Image(width=1))
+    spin_until(lambda: received)
+    received.clear()
+    lost.clear()
+    # Nobody serves the node meanwhile.
+    for width in range(2, 8):
+        publisher.publish(Image(width=width))
+    assert publisher.wait_for_all_acked(Duration(seconds=PATIENCE_S))
+    spin_until(lambda: received and received[-1].message.width == 7)
+    executor.shutdown()
+    assert [it.message.width for it in received] == [7]
+    assert sum(lost) == 5

@@ -162,6 +162,19 @@ def test_mask_first_then_timing_then_the_rest(rig: Rig) -> None:
     assert rig.logger.lines == []
 
 
+@pytest.mark.parametrize(
+    ('taking_ns', 'told'), [(None, {}), (2_500_000, {'taking_ms': '2.500'})], ids=str
+)
+def test_where_an_image_was_before_is_told(
+    rig: Rig, taking_ns: int | None, told: dict[str, str]
+) -> None:
+    received = ReceivedImage(message=good_message(), received_ns=5_000_000, taking_ns=taking_ns)
+    rig.processor.process(received)
+    _, _, pairs, _ = rig.outputs.published[1]
+    assert pairs['received_ms'] == '5.000'
+    assert {key: pairs[key] for key in pairs if key == 'taking_ms'} == told
+
+
 def test_the_threshold_is_announced_before_the_first_image_and_when_it_changes(
     rig: Rig,
 ) -> None:

@@ -97,7 +97,7 @@ def counts(client: Client) -> dict[str, int]:
         return int(pairs['frames_received']) == sum(int(pairs[key]) for key in COUNTS)
 
     pairs = client.wait_for_status(settled, 'counts that add up')
-    return {key: int(pairs[key]) for key in ('frames_received', *COUNTS)}
+    return {key: int(pairs[key]) for key in ('frames_received', 'frames_lost', *COUNTS)}
 
 
 def wait_for_state(client: Client, state: str, text: str = '') -> None:
@@ -211,7 +211,8 @@ def test_cameras_of_unequal_rates_are_served_alike(cameras: Running) -> None:
     }
     masks = {name: count['masks_published'] for name, count in after.items()}
     assert min(masks.values()) > 0
-    assert all(count['frames_dropped'] > 0 for count in after.values())
+    # By the node, or by its subscription before.
+    assert all(count['frames_dropped'] + count['frames_lost'] > 0 for count in after.values())
     # By the order of arrival the fast camera would get several times as many.
     assert max(masks.values()) <= 1.5 * min(masks.values())
 
@@ -231,7 +232,10 @@ def test_a_fast_camera_takes_nothing_from_a_slow_one(cameras: Running) -> None:
     after = {name: counts(clients[name]) for name in CAMERAS}
     assert after['left']['masks_published'] - before['left']['masks_published'] == 10
     assert after['left']['frames_dropped'] == before['left']['frames_dropped']
-    assert after['front']['frames_dropped'] > before['front']['frames_dropped']
+    unserved = {
+        it: after['front'][it] - before['front'][it] for it in ('frames_dropped', 'frames_lost')
+    }
+    assert sum(unserved.values()) > 0
 
 
 def test_one_camera_can_be_stopped_and_started(cameras: Running) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='needs rclpy, from a ROS installation or its wheels')
@@ -22,6 +23,8 @@ from support.ros_segmenter import free_domain_id
 
 from stseg_ros.errors import ConfigError
 from stseg_ros.ros_node.ros_process import RCLError, join_ros, making_a_node, run_process, spin
+from stseg_ros.sources.bag_messages import IMAGE, make_header, make_image
+from stseg_ros.sources.bag_writer import BagWriter
 
 pytestmark = pytest.mark.ros
 
@@ -87,16 +90,34 @@ def write_keystore(folder: Path) -> None:
         (enclave / name).write_text('no key')
 
 
+def write_bag(folder: Path) -> Path:
+    """Write a bag of one image."""
+    header = make_header(stamp_ns=1, frame_id='camera')
+    pixels = np.zeros((24, 40, 3), np.uint8)
+    with BagWriter(folder / 'drive') as writer:
+        writer.add_topic('/cam/image', IMAGE)
+        image = make_image(pixels, encoding='bgr8', header=header)
+        writer.write('/cam/image', image, record_ns=1)
+    return folder / 'drive'
+
+
 @pytest.mark.parametrize(
-    ('name', 'arguments'),
-    [('segmenter_node', []), ('multi_segmenter_node', ['--cameras', 'front', 'left'])],
+    ('module', 'arguments', 'name'),
+    [
+        ('ros_node.segmenter_node', [], 'segmenter_node'),
+        ('ros_node.multi_segmenter_node', ['--cameras', 'front', 'left'], 'multi_segmenter_node'),
+        ('cli', ['bag', 'play', 'BAG'], 'stseg bag'),
+        ('cli', ['bag', 'record', '--output', 'OUTPUT'], 'stseg bag'),
+    ],
 )
 @pytest.mark.parametrize('keys', [True, False], ids=['no security', 'no keys'])
 def test_security_that_cannot_be_is_one_line(
-    tmp_path: Path, name: str, arguments: list[str], keys: bool
+    tmp_path: Path, module: str, arguments: list[str], name: str, keys: bool
 ) -> None:
     if keys:
         write_keystore(tmp_path)
+    places = {'BAG': str(write_bag(tmp_path)), 'OUTPUT': str(tmp_path / 'masks')}
+    arguments = [places.get(argument, argument) for argument in arguments]
     security = {
         'ROS_SECURITY_ENABLE': 'true',
         'ROS_SECURITY_STRATEGY': 'Enforce',
@@ -105,7 +126,7 @@ def test_security_that_cannot_be_is_one_line(
         'ROS_DOMAIN_ID': str(free_domain_id(42)),
     }
     ended = subprocess.run(
-        [sys.executable, '-m', f'stseg_ros.ros_node.{name}', *arguments],
+        [sys.executable, '-m', f'stseg_ros.{module}', *arguments],
         env={**os.environ, **security},
         capture_output=True,
         text=True,

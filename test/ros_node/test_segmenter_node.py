@@ -187,7 +187,8 @@ def test_a_flood_is_dropped_and_counted(client: Client) -> None:
         return count['frames_received'] == accounted
 
     pairs = client.wait_for_status(settled, 'counts that add up')
-    assert int(pairs['frames_dropped']) > 0
+    # Of so quick a burst the subscription itself may replace the most.
+    assert int(pairs['frames_dropped']) + int(pairs['frames_lost']) > 0
     masks = [stamp_ns for stamp_ns in client.masks if stamp_ns in stamps_ns]
     assert masks == sorted(masks)
     assert len(masks) < len(stamps_ns)

@@ -49,13 +49,15 @@ def test_the_kernels_files(tmp_path: Path) -> None:
     (folder / 'status').write_text(STATUS)
     ticks = os.sysconf('SC_CLK_TCK')
     # The name of the program is (a) b), its session 40.
-    middle = ' '.join('0' * 7)
+    # Terminal, its group, flags; then the faults: 9 small, 1 of children, 2 large, 3 of children.
+    middle = '0 0 0 9 1 2 3'
     (folder / 'stat').write_text(f'42 ((a) b)) S 1 41 40 {middle} {3 * ticks} {2 * ticks} 0 0\n')
     usage = read_usage(42, tmp_path)
     assert usage is not None
     # The kernel's kB are of 1024 bytes.
     assert (usage.resident_mb, usage.anonymous_mb) == (102.4, 51.2)
     assert (usage.descriptors, usage.threads, usage.cpu_s) == (3, 7, 5.0)
+    assert usage.faults == 9
     assert members_of_session(40, tmp_path) == [42]
     assert members_of_session(41, tmp_path) == []
     assert read_usage(43, tmp_path) is None

@@ -12,7 +12,9 @@ from stseg_ros.soak.series import Growth, Sample, Sampler, growth, settling_s
 
 
 def usage(resident_mb: float, cpu_s: float = 0.0) -> Usage:
-    return Usage(resident_mb=resident_mb, anonymous_mb=1.0, descriptors=9, threads=5, cpu_s=cpu_s)
+    return Usage(
+        resident_mb=resident_mb, anonymous_mb=1.0, descriptors=9, threads=5, cpu_s=cpu_s, faults=0
+    )
 
 
 def samples(resident_mb: Callable[[float], float], seconds: int) -> list[Sample]:

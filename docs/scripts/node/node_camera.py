@@ -22,6 +22,7 @@ from sensor_msgs.msg import Image
 
 from stseg_ros.errors import DataError, StsegError
 from stseg_ros.ros_node.bag_node import plain_node
+from stseg_ros.ros_node.memory import keep_freed_memory
 from stseg_ros.ros_node.transport import use_large_image_transport
 from stseg_ros.sources.bag_reader import BagReader
 
@@ -106,6 +107,7 @@ def main(arguments: Sequence[str]) -> None:
         arguments: the bag and the topics.
     """
     bag, *topics = arguments
+    keep_freed_memory()
     use_large_image_transport()
     with BagReader(Path(bag)) as reader:
         topic = reader.image_topic(None).name

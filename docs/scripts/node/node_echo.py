@@ -2,8 +2,9 @@
 
     python docs/scripts/node/node_echo.py --ros-args -r __ns:=/echo
 
-It subscribes, and publishes, with the same QoS and the same message classes as the segmenter, and
-computes nothing: what an image's way to it and back takes is the transport alone.
+It subscribes, and publishes, with the same QoS and the same message classes as the segmenter,
+keeps its memory as the segmenter does, and computes nothing: what an image's way to it and back
+takes is the transport alone.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
+from stseg_ros.ros_node.memory import keep_freed_memory
 from stseg_ros.ros_node.transport import use_large_image_transport
 
 
 def main() -> None:
     """Serve until told to end."""
+    keep_freed_memory()
     use_large_image_transport()
     rclpy.init()
     node = rclpy.create_node('echo')
@@ -36,7 +39,7 @@ def main() -> None:
         publisher.publish(mask)
 
     node.create_subscription(
-        Image, 'image', answer, QoSProfile(depth=4, reliability=ReliabilityPolicy.BEST_EFFORT)
+        Image, 'image', answer, QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     )
     try:
         rclpy.spin(node)

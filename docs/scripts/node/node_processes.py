@@ -83,8 +83,12 @@ class CameraProcess:
 
 
 @contextmanager
-def running_echo(log: Path) -> Iterator[None]:
-    """Run node_echo.py during a `with` block; its output goes to a file."""
+def running_echo(log: Path) -> Iterator[int]:
+    """Run node_echo.py during a `with` block; its output goes to a file.
+
+    Yields:
+        Its process id.
+    """
     with log.open('w', encoding='utf-8') as output:
         process = subprocess.Popen(
             [sys.executable, str(HERE / 'node_echo.py'), *ros_arguments(ECHO, {})],
@@ -92,7 +96,7 @@ def running_echo(log: Path) -> Iterator[None]:
             stderr=subprocess.STDOUT,
         )
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(PATIENCE_S)
@@ -126,6 +130,15 @@ def ros_arguments(place: str, parameters: Mapping[str, object]) -> list[str]:
 
 def cpu_s(pid: int) -> float:
     """Return the processor time of a process's threads, user and system, in s."""
-    # After the command's name, which may hold anything, in brackets.
-    fields = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()
+    fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def page_faults(pid: int) -> int:
+    """Return how many pages of memory a process was given since its start, one by one."""
+    return int(_stat(pid)[7])
+
+
+def _stat(pid: int) -> list[str]:
+    # After the command's name, which may hold anything, in brackets.
+    return Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()

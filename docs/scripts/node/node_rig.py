@@ -9,10 +9,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from node_collector import ECHO, NODE, PATIENCE_S, POLL_S, Collector, wait_for
-from node_processes import CameraProcess, KnownProcess, cpu_s, ros_arguments, running_echo
+from node_processes import (
+    CameraProcess,
+    KnownProcess,
+    cpu_s,
+    page_faults,
+    ros_arguments,
+    running_echo,
+)
 
 from stseg_ros.errors import StsegError
 from stseg_ros.measure.node.exchanges import Exchange, join
+from stseg_ros.ros_node.memory import keep_freed_memory
 from stseg_ros.ros_node.transport import use_large_image_transport
 
 SEGMENTER = 'stseg_ros.ros_node.segmenter_node'
@@ -32,8 +40,15 @@ class Rig:
         collector: what came back.
     """
 
-    def __init__(self, node: KnownProcess, camera: CameraProcess, collector: Collector) -> None:
+    def __init__(
+        self,
+        node: KnownProcess,
+        camera: CameraProcess,
+        collector: Collector,
+        echo_pid: int | None,
+    ) -> None:
         """Take the running processes."""
+        self._echo_pid = echo_pid
         self._node = node
         self._camera = camera
         self.collector = collector
@@ -93,6 +108,16 @@ class Rig:
         """Return the processor time that the node has used so far."""
         return cpu_s(self._node.pid)
 
+    def page_faults(self, place: str) -> int:
+        """Return how many pages of memory a process was given so far.
+
+        Args:
+            place: `NODE`, or `ECHO` where there is one.
+        """
+        pid = self._node.pid if place == NODE else self._echo_pid
+        assert pid is not None
+        return page_faults(pid)
+
     def _wait_for_answers(self, stamps_ns: list[int], *, timed: bool) -> None:
         collector, asked_ns = self.collector, time.monotonic_ns()
         while True:
@@ -133,6 +158,7 @@ def running_rig(
     Raises:
         StsegError: a process has ended, or does not answer.
     """
+    keep_freed_memory()
     use_large_image_transport()
     os.environ['ROS_DOMAIN_ID'] = str(_DOMAINS[os.getpid() % len(_DOMAINS)])
     with ExitStack() as stack:
@@ -140,11 +166,10 @@ def running_rig(
         stack.callback(node.stop)
         collector = Collector()
         stack.callback(collector.close)
-        if echo:
-            stack.enter_context(running_echo(folder / 'echo.log'))
+        echo_pid = stack.enter_context(running_echo(folder / 'echo.log')) if echo else None
         camera = CameraProcess(bag, folder / 'camera.log')
         stack.callback(camera.close)
-        rig = Rig(node, camera, collector)
+        rig = Rig(node, camera, collector, echo_pid)
         for place in (NODE, ECHO) if echo else (NODE,):
             rig.wait_for_mask(place)
         yield rig

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from stseg_ros.measure.node.exchanges import Exchange
 from stseg_ros.measure.node.figures import (
     budget_row,
+    kept_row,
     masks_hz,
     overhead,
     overload_row,
@@ -29,6 +30,8 @@ COARSE_ONLY_MS = 0.01
 _FLOOD = 3.0
 _RATES = (0.5, 2.0, 4.0)
 _FEWEST_IMAGES = 20
+# Of the usual rate, and of the node's own: for frames with many regions.
+_SLOWER, _UNHURRIED = 0.25, 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ class Subject:
         stream: the images.
         offline: what they give offline.
         plan: how much of everything.
+        max_regions: the most regions that the bundle allows, of which it may recommend fewer.
         progress: advanced with every image.
     """
 
@@ -89,31 +93,51 @@ class Subject:
     stream: list[StreamImage]
     offline: OfflineMasks
     plan: Plan
+    max_regions: int
     progress: tqdm[Any]
 
 
-def count_images(plan: Plan, length: int) -> int:
-    """Return how many images echo, node and budgets get; `length` images are in the stream."""
+def count_images(plan: Plan, length: int, *, has_more: bool) -> int:
+    """Return how many images echo, node and budgets get.
+
+    Args:
+        plan: how much of everything.
+        length: images of the stream.
+        has_more: whether the bundle allows more regions than it recommends.
+    """
     # With and without a load; the load has its own half, and that of the idle machine.
     shown, halves = 2 * (len(plan.shares) + 2), 3
     settling = (shown + halves) * plan.settle_frames
     budgets = (shown * plan.passes + halves * plan.half_passes) * length
-    return 2 * plan.rounds * plan.round_frames + settling + budgets
+    more = 2 * (plan.settle_frames + (1 + plan.passes) * length) if has_more else 0
+    return 2 * plan.rounds * plan.round_frames + settling + budgets + more
 
 
 def measure_overhead(subject: Subject) -> dict[str, Any]:
     """Let echo and node take turns."""
     plan, rounds = subject.plan, []
+    faults = dict.fromkeys((ECHO, NODE), 0)
     subject.rig.collector.set_parameters(latency_budget_ms=0.0)
     for number in range(plan.rounds):
         turns = []
         for place in (ECHO, NODE):
             subject.progress.set_description(f'{place[1:]}, turn {number + 1}')
+            before = subject.rig.page_faults(place)
             found = subject.rig.exchange(place, rate_hz=plan.rate_hz, count=plan.round_frames)
+            faults[place] += subject.rig.page_faults(place) - before
             turns.append(found)
             subject.progress.update(len(found))
         rounds.append((turns[0], turns[1]))
-    return {'rate_hz': plan.rate_hz, 'rounds': plan.rounds, **overhead(rounds)}
+    images = plan.rounds * plan.round_frames
+    return {
+        'rate_hz': plan.rate_hz,
+        'rounds': plan.rounds,
+        **overhead(rounds),
+        'page_faults_per_image': {
+            name: round(faults[place] / images, 1)
+            for name, place in (('echo', ECHO), ('node', NODE))
+        },
+    }
 
 
 def measure_budget(subject: Subject) -> dict[str, Any]:
@@ -146,7 +170,34 @@ def _measure_load(subject: Subject, load: str, found: dict[str, Any]) -> dict[st
         # No choice of regions keeps more.
         curve[name]['kept_by_coarse_only'] = share_within(exchanges, half_ms)
     rows = [_one_budget(subject, load, share * full_ms, plan.passes)[0] for share in plan.shares]
-    return {**curve, 'rows': [coarse, *rows, unlimited]}
+    found_most = {}
+    if subject.max_regions > subject.offline.most_regions:
+        found_most['most'] = _measure_most(subject, load, exchanges)
+    return {**curve, 'rows': [coarse, *rows, unlimited], **found_most}
+
+
+def _measure_most(subject: Subject, load: str, coarse: list[Exchange]) -> dict[str, Any]:
+    """Measure half of the full time with as many regions as the bundle allows.
+
+    What a frame takes without any region weighs less there.
+    """
+    rig, plan, length = subject.rig, subject.plan, len(subject.stream)
+    most = subject.max_regions
+    subject.progress.set_description(f'{load}, {most} regions')
+    rig.collector.set_parameters(latency_budget_ms=0.0, regions=most)
+    rig.wait_for_mask(NODE)
+    full = kept_row(rig.exchange(NODE, rate_hz=plan.rate_hz * _SLOWER, count=length), 0.0)
+    full_ms = full['node_ms']['p50']
+    rig.collector.set_parameters(latency_budget_ms=full_ms / 2.0)
+    rig.wait_for_mask(NODE)
+    # No frame waits for the one before, as with fewer regions.
+    rate_hz = min(plan.rate_hz, _UNHURRIED * 1000.0 / full_ms)
+    rig.exchange(NODE, rate_hz=rate_hz, count=plan.settle_frames)
+    half = kept_row(rig.exchange(NODE, rate_hz=rate_hz, count=plan.passes * length), full_ms / 2.0)
+    subject.progress.update(plan.settle_frames + (1 + plan.passes) * length)
+    rig.collector.set_parameters(latency_budget_ms=0.0, regions=subject.offline.most_regions)
+    half['kept_by_coarse_only'] = share_within(coarse, full_ms / 2.0)
+    return {'regions': most, 'full': full, 'half': half}
 
 
 def _one_budget(

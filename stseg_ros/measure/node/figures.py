@@ -104,6 +104,29 @@ def budget_row(
     }
 
 
+def kept_row(exchanges: Sequence[Exchange], budget_ms: float) -> dict[str, Any]:
+    """Say how a budget was kept, where nothing offline stands beside it.
+
+    Args:
+        exchanges: what the node answered.
+        budget_ms: its budget; 0 is none.
+
+    Returns:
+        Share of masks that kept the budget, times in the node, and regions refined.
+
+    Raises:
+        StsegError: no mask came back.
+    """
+    timed = _timed(exchanges)
+    return {
+        'budget_ms': round(budget_ms, 3),
+        'masks': len(timed),
+        'kept': share_within(timed, budget_ms) if budget_ms else None,
+        'node_ms': _quantiles([one.timing['node_ms'] for one in timed]),
+        'regions_mean': round(float(np.mean([one.timing['regions'] for one in timed])), 3),
+    }
+
+
 def overload_row(
     exchanges: Sequence[Exchange], *, times: float, dropped: int, lost: int, cpu_s: float
 ) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from support.exchanges import exchange
 
 from stseg_ros.errors import StsegError
 from stseg_ros.measure.node.exchanges import Exchange
-from stseg_ros.measure.node.figures import budget_row, masks_hz, overhead, overload_row
+from stseg_ros.measure.node.figures import (
+    budget_row,
+    kept_row,
+    masks_hz,
+    overhead,
+    overload_row,
+)
 from stseg_ros.measure.node.labelled_stream import StreamImage
 from stseg_ros.measure.node.offline import OfflineMasks
 from stseg_ros.measure.pixel_metrics import PixelCounts
@@ -111,6 +117,18 @@ def test_a_budget_is_told_by_times_regions_and_scores() -> None:
 def test_no_budget_is_not_kept_or_broken() -> None:
     exchanges = [exchange(image, mask_hw=ALL, node_ms=10.0, regions=0.0) for image in range(2)]
     assert budget_row(exchanges, 0.0, stream(), offline())['kept'] is None
+
+
+def test_how_a_budget_was_kept_needs_nothing_offline() -> None:
+    exchanges = [
+        exchange(number, node_ms=node_ms, regions=regions)
+        for number, (node_ms, regions) in enumerate([(8.0, 2.0), (10.0, 3.0), (14.0, 4.0)])
+    ]
+    row = kept_row([*exchanges, exchange(3, age_ms=None)], 10.0)
+    assert (row['budget_ms'], row['masks'], row['regions_mean']) == (10.0, 3, 3.0)
+    assert row['kept'] == pytest.approx(2 / 3, abs=1e-4)
+    assert row['node_ms']['p50'] == 10.0
+    assert kept_row(exchanges, 0.0)['kept'] is None
 
 
 def test_a_data_set_without_any_mask_is_an_error() -> None:

@@ -48,12 +48,26 @@ def content(half_kept: float = 0.97) -> dict[str, Any]:
             'pipeline_ms': TIMES,
             'node_adds_ms': {'p50': 1.75, 'lowest_round': 1.5, 'highest_round': 2.0},
             'is_small': True,
+            'page_faults_per_image': {'echo': 2.5, 'node': 0.1},
         },
         'budget': {
             'most_regions': 8,
             'full_ms': {'idle': 26.0, 'loaded': 40.0},
             'idle': curve,
-            'loaded': {**curve, 'half_of_idle': {**curve['half'], 'kept': 0.5}},
+            'loaded': {
+                **curve,
+                'half_of_idle': {**curve['half'], 'kept': 0.5},
+                'most': {
+                    'regions': 32,
+                    'full': {'node_ms': {**TIMES, 'p50': 90.0}},
+                    'half': {
+                        'budget_ms': 45.0,
+                        'kept': 0.985,
+                        'kept_by_coarse_only': 0.9975,
+                        'regions_mean': 11.25,
+                    },
+                },
+            },
         },
         'overload': {
             'sustained_hz': 38.5,
@@ -87,6 +101,14 @@ def test_the_page_says_every_figure() -> None:
     assert 'alone would be with 99.1%.' in page
     assert 'nothing beside the node is 13.0 ms: 50.0% of the masks are in time, less than' in page
     assert '| 77.0 | 2 | 38.0 | 300 | 4 | 0 | 11.0 / 22.0 / 33.0 | 66.0 | 31.5 |' in page
+    assert (
+        'With the 32 regions that the bundle allows at most, the full time is 90.0 ms (p50). Half '
+        'of it is 45.0 ms: 98.5% of the masks are in time, at least 95%; the coarse result alone '
+        'would be with 99.8%. 11.2 of the regions were refined on average.' in page
+    )
+    # The other load has no such figures.
+    assert page.count('regions that the bundle allows') == 1
+    assert 'was given 2.5 pages of memory per image,\nthe node 0.1 (' in page
     assert 'node.json' in page
     assert 'busy before' not in page
     assert 'quick' not in page
