@@ -8,20 +8,14 @@ not bring the masks closer together.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from stseg_ros.frame_graph.graph_writer import GraphWriter
-from stseg_ros.pipeline.preprocess import BILINEAR_UP_TO, coarse_samples
+from stseg_ros.pipeline.preprocess import coarse_samples, samples_per_pixel
 
 Size = tuple[int, int]
 
 _COLOURS = 3
-
-# So many more samples than whole camera pixels in an area would be nearer to its mean than one
-# fewer; found by comparing both with the exact weights for shrinkages of 1 to 4.
-_SAMPLES_SPARED = 0.3
 
 
 def shrink_to_coarse(graph: GraphWriter, planes: str, camera_hw: Size, coarse_hw: Size) -> str:
@@ -53,10 +47,6 @@ def shrink_to_coarse(graph: GraphWriter, planes: str, camera_hw: Size, coarse_hw
 def resize_to_working(graph: GraphWriter, planes: str, camera_hw: Size, working_hw: Size) -> str:
     """Resize a frame to the working size.
 
-    Where the host averages over areas of so many camera pixels, here as many bilinear samples are
-    averaged. For whole shrinkages that is the same; for others the weights of the camera's pixels
-    differ, root mean square, by 0.04 at most in an axis shrunk by more than 2, 0.12 in another.
-
     Args:
         graph: gets the nodes.
         planes: (1, 3, H, W) float32 camera image.
@@ -66,10 +56,7 @@ def resize_to_working(graph: GraphWriter, planes: str, camera_hw: Size, working_
     Returns:
         (1, 3, h, w) float32.
     """
-    shrinkage = [camera / working for camera, working in zip(camera_hw, working_hw, strict=True)]
-    rows = columns = 1
-    if max(shrinkage) > BILINEAR_UP_TO:
-        rows, columns = (max(1, math.ceil(axis - _SAMPLES_SPARED)) for axis in shrinkage)
+    rows, columns = samples_per_pixel(camera_hw, working_hw)
     samples_hw = working_hw[0] * rows, working_hw[1] * columns
     planes = resize(graph, planes, camera_hw, samples_hw, _COLOURS)
     return average(graph, planes, (rows, columns))

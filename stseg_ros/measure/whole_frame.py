@@ -12,7 +12,7 @@ from stseg_ros.engines.backends import open_engine
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.errors import BundleError
 from stseg_ros.pipeline.fuse import threshold_mask
-from stseg_ros.pipeline.preprocess import check_frame, resize_image
+from stseg_ros.pipeline.preprocess import FrameSampler, check_frame
 from stseg_ros.records import Frame, FrameTiming, RegionSelection, SegmentationResult
 
 
@@ -33,6 +33,9 @@ class WholeFrameSegmenter:
         """
         assert bundle.whole_path is not None
         self._working_hw = bundle.geometry.working_hw
+        self._sampler = FrameSampler(
+            working_hw=self._working_hw, coarse_factor=bundle.geometry.coarse_factor
+        )
         options = EngineOptions(threads=config.threads, precision=config.precision)
         self._engine = open_engine(backend, bundle.whole_path, options)
         expected = (1, *self._working_hw, 3), (1, *self._working_hw)
@@ -60,7 +63,7 @@ class WholeFrameSegmenter:
         """
         check_frame(frame)
         clock = [time.perf_counter_ns()]
-        working_hwc = resize_image(frame.image_hwc, self._working_hw)
+        working_hwc = np.ascontiguousarray(self._sampler.whole(frame.image_hwc))
         clock.append(time.perf_counter_ns())
 
         # A copy, for the engine's own array is valid until the next frame only.

@@ -91,23 +91,24 @@ def test_up_to_a_shrinkage_of_two_pixels_are_the_hosts(camera_hw: Size) -> None:
     assert np.abs(difference).mean() < 0.5
 
 
-@pytest.mark.parametrize('times', [(3, 3), (4, 2), (5, 3)], ids=str)
-def test_whole_shrinkages_average_blocks(times: Size) -> None:
+@pytest.mark.parametrize('times', [(4, 4), (4, 2), (8, 4)], ids=str)
+def test_shrinkages_by_powers_of_two_average_blocks(times: Size) -> None:
     image = noise((WORKING_HW[0] * times[0], WORKING_HW[1] * times[1]))
     blocks = image.reshape(WORKING_HW[0], times[0], WORKING_HW[1], times[1], 3)
     np.testing.assert_allclose(working(image), blocks.mean(axis=(1, 3)), atol=1e-2)
 
 
 @pytest.mark.parametrize(
-    'camera_hw', [(135, 180), (135, 250), (150, 200), (181, 303), (270, 300)], ids=str
+    'camera_hw',
+    [(135, 180), (135, 250), (150, 200), (181, 303), (270, 300), (640, 200), (64, 960)],
+    ids=str,
 )
-def test_other_shrinkages_are_close_to_the_mean_over_areas(camera_hw: Size) -> None:
+def test_larger_shrinkages_are_the_hosts_and_near_the_mean_over_areas(camera_hw: Size) -> None:
     image = noise(camera_hw)
-    expected = cv2.resize(image, WORKING_HW[::-1], interpolation=cv2.INTER_AREA).astype(float)
-    difference = working(image) - expected
-    # Noise over all grey levels, whose standard deviation is 74, shows the weights' difference.
-    assert difference.std() < 4.0
-    assert abs(difference.mean()) < 0.2
+    difference = working(image) - resize_image(image, WORKING_HW)
+    # The host rounds to a byte when it samples and after each halving, where a half goes up.
+    assert np.abs(difference).max() < 2.0
+    assert np.abs(difference).mean() < 0.9
     smooth = cv2.GaussianBlur(image, (0, 0), 2.0)
     expected = cv2.resize(smooth, WORKING_HW[::-1], interpolation=cv2.INTER_AREA).astype(float)
     assert np.abs(working(smooth) - expected).mean() < 0.6
