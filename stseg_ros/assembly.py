@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import Protocol
 
 from stseg_ros.bundle import Geometry, ModelBundle
-from stseg_ros.config import ONE_GRAPH, PAPER, PipelineConfig, SegmenterSettings
+from stseg_ros.config import (
+    LEARNED,
+    ONE_GRAPH,
+    PAPER,
+    PipelineConfig,
+    SegmenterSettings,
+)
 from stseg_ros.engines.backends import EnginePair, open_best, open_graph, open_pair
 from stseg_ros.engines.engine_protocol import EngineOptions, TensorSpec
-from stseg_ros.errors import BundleError, EngineError
+from stseg_ros.errors import BundleError, ConfigError, EngineError
 from stseg_ros.frame_graph.opener import graph_opener
+from stseg_ros.pipeline.merge_table import MergeTable
 from stseg_ros.pipeline.one_graph import OneGraphSegmenter
 from stseg_ros.pipeline.segmenter import Segmenter
+from stseg_ros.pipeline.selectors.cell_gain import CellGain
 from stseg_ros.pipeline.selectors.choice import make_selector
+from stseg_ros.pipeline.selectors.region_selector import RegionSelector
 from stseg_ros.pipeline.two_stage import TwoStageSegmenter
 
 
@@ -69,6 +78,9 @@ def open_segmenter(
     )
     if config.execution == ONE_GRAPH:
         return _open_one_graph(bundle, config, settings, options)
+    selector = open_selector(bundle, config)
+    merge_path = bundle.merge_path
+    merge_table = None if merge_path is None else MergeTable.read(merge_path)
     engines = open_networks(
         bundle.coarse_path, bundle.refine_path, backend=config.backend, options=options
     )
@@ -77,8 +89,9 @@ def open_segmenter(
         segmenter = TwoStageSegmenter(
             geometry=geometry,
             engines=engines,
-            selector=make_selector(config.chosen_selector, geometry),
+            selector=selector,
             settings=settings,
+            merge_table=merge_table,
         )
         segmenter.warm_up()
     except Exception:
@@ -128,16 +141,65 @@ def resolve_settings(bundle: ModelBundle, config: PipelineConfig) -> SegmenterSe
         Complete settings.
 
     Raises:
-        ConfigError: a value is out of range.
+        ConfigError: a value is out of range, or the fusion is one that the bundle has not learned.
     """
-    recommended = bundle.manifest.recommended
+    recommended: SegmenterSettings = bundle.manifest.recommended
     if config.preset == PAPER:
         recommended = paper_settings(bundle.geometry)
-    return SegmenterSettings(
+    settings = SegmenterSettings(
         regions=recommended.regions if config.regions is None else config.regions,
         threshold=recommended.threshold if config.threshold is None else config.threshold,
         refine_below=config.refine_below,
         fusion=recommended.fusion if config.fusion is None else config.fusion,
+    )
+    if settings.fusion == LEARNED and bundle.merge_path is None:
+        raise _not_learned('fusion', bundle, 'paste, add or max')
+    return settings
+
+
+def resolve_selector(bundle: ModelBundle, config: PipelineConfig) -> str:
+    """Tell which selector chooses the regions.
+
+    Args:
+        bundle: the bundle.
+        config: how to run it.
+
+    Returns:
+        One of `stseg_ros.config.SELECTORS`.
+
+    Raises:
+        ConfigError: it is 'learned', and the bundle has learned none.
+    """
+    selector = config.chosen_selector(bundle.manifest.recommended.selector)
+    if selector == LEARNED and bundle.selector_path is None:
+        raise _not_learned('selector', bundle, 'grid or another')
+    return selector
+
+
+def open_selector(bundle: ModelBundle, config: PipelineConfig) -> RegionSelector:
+    """Make the selector of one camera, with what the bundle has learned for it.
+
+    Args:
+        bundle: the bundle.
+        config: how to run it.
+
+    Returns:
+        The selector.
+
+    Raises:
+        ConfigError: it is 'learned', and the bundle has learned none.
+        BundleError: what the bundle has learned cannot be read.
+    """
+    name = resolve_selector(bundle, config)
+    path = bundle.selector_path
+    gain = CellGain.read(path) if name == LEARNED and path is not None else None
+    return make_selector(name, bundle.geometry, gain)
+
+
+def _not_learned(setting: str, bundle: ModelBundle, others: str) -> ConfigError:
+    return ConfigError(
+        f'{setting} is {LEARNED}, but bundle {bundle.name} has learned none; expected {others}, '
+        'or a bundle made by `stseg export --learn`'
     )
 
 

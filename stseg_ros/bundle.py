@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from stseg_ros.config import SegmenterSettings
+from stseg_ros.config import RecommendedSettings
 from stseg_ros.errors import BundleError, ConfigError
 from stseg_ros.locations import data_roots
 from stseg_ros.strict_yaml import build_record, read_mapping, shown
@@ -75,7 +75,7 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkFile:
-    """One ONNX file.
+    """One file of a bundle.
 
     Attributes:
         file: name inside the bundle's folder.
@@ -104,6 +104,19 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedFiles:
+    """What was fitted to the networks on held-out images; a bundle may have none of it.
+
+    Attributes:
+        merge: the table of fusion 'learned', see `stseg_ros.pipeline.merge_table`.
+        selector: the weights of selector 'learned', see `stseg_ros.pipeline.selectors.cell_gain`.
+    """
+
+    merge: NetworkFile | None = None
+    selector: NetworkFile | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The content of ``bundle.yaml``.
 
@@ -114,6 +127,7 @@ class Manifest:
         geometry: the sizes the networks were trained for.
         recommended: settings to run it with.
         networks: the ONNX files.
+        learned: what fusion and selector 'learned' need.
         provenance: recipe, data, seed and versions, for people.
         scores: what was measured, for people.
     """
@@ -122,8 +136,9 @@ class Manifest:
     name: str
     classes: tuple[str, ...]
     geometry: Geometry
-    recommended: SegmenterSettings
+    recommended: RecommendedSettings
     networks: Networks
+    learned: LearnedFiles = LearnedFiles()
     provenance: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
 
@@ -166,6 +181,18 @@ class ModelBundle:
         whole = self.manifest.networks.whole
         return None if whole is None else self.root / whole.file
 
+    @property
+    def merge_path(self) -> Path | None:
+        """The table of fusion 'learned'; None where the bundle has none."""
+        merge = self.manifest.learned.merge
+        return None if merge is None else self.root / merge.file
+
+    @property
+    def selector_path(self) -> Path | None:
+        """The weights of selector 'learned'; None where the bundle has none."""
+        selector = self.manifest.learned.selector
+        return None if selector is None else self.root / selector.file
+
     @classmethod
     def read(cls, root: Path) -> ModelBundle:
         """Read a bundle and verify it.
@@ -200,13 +227,14 @@ class ModelBundle:
         return bundle
 
     def verify(self) -> None:
-        """Compare the networks with their recorded hashes.
+        """Compare the files with their recorded hashes.
 
         Raises:
-            BundleError: a network is missing or not the one that was recorded.
+            BundleError: a file is missing or not the one that was recorded.
         """
-        networks = self.manifest.networks
-        for network in filter(None, (networks.coarse, networks.refine, networks.whole)):
+        networks, learned = self.manifest.networks, self.manifest.learned
+        files = networks.coarse, networks.refine, networks.whole, learned.merge, learned.selector
+        for network in filter(None, files):
             path = self.root / network.file
             if path.parent != self.root:
                 raise BundleError(
@@ -299,7 +327,8 @@ def _plain(value: Any) -> Any:
     """Turn records and tuples into what YAML writes plainly; optional fields may be left out."""
     if hasattr(value, '__dataclass_fields__'):
         content = {name: getattr(value, name) for name in value.__dataclass_fields__}
-        return {name: _plain(item) for name, item in content.items() if item is not None}
+        plain = {name: _plain(item) for name, item in content.items() if item is not None}
+        return {name: item for name, item in plain.items() if item != {}}
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from stseg_ros.errors import ConfigError
 
 GRID = 'grid'
-SELECTORS = (GRID, 'margin', 'boundary', 'sliding', 'components', 'components_first')
+# What a bundle may have learned; without it, it cannot be run so.
+LEARNED = 'learned'
+SELECTORS = (GRID, 'margin', 'boundary', 'sliding', 'components', 'components_first', LEARNED)
 DEFAULT_SELECTOR = GRID
 PAPER = 'paper'
 PRESETS = (PAPER,)
-FUSIONS = ('paste', 'add', 'max')
+FUSIONS = ('paste', 'add', 'max', LEARNED)
 PRECISIONS = ('default', 'float32')
 STAGES = 'stages'
 ONE_GRAPH = 'one_graph'
@@ -27,7 +29,8 @@ class SegmenterSettings:
         threshold: a pixel is vehicle where its probability is above this, in (0, 1).
         refine_below: regions are refined only while their confidence is below this, in [0, 1].
         fusion: how refined and coarse logits are merged: 'paste' replaces (the paper), 'add' sums
-            the two as independent evidence, 'max' keeps what either stage sees.
+            the two as independent evidence, 'max' keeps what either stage sees, 'learned' looks
+            the merged logit up in the bundle's table.
 
     Raises:
         ConfigError: a value is out of range.
@@ -47,6 +50,26 @@ class SegmenterSettings:
         if not 0.0 <= self.refine_below <= 1.0:
             raise ConfigError(f'refine_below is {self.refine_below}; expected 0 to 1')
         _check_choice('fusion', self.fusion, FUSIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommendedSettings(SegmenterSettings):
+    """What a bundle recommends: settings, and what is fixed once the networks are opened.
+
+    Attributes:
+        selector: how regions are chosen, see `PipelineConfig`.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    selector: str = DEFAULT_SELECTOR
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        # A class with slots is made twice, so that super() without arguments finds the wrong one.
+        SegmenterSettings.__post_init__(self)
+        _check_choice('selector', self.selector, SELECTORS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +108,12 @@ class PipelineConfig:
         """Check what can be checked without a bundle."""
         if self.preset is not None:
             _check_choice('preset', self.preset, PRESETS)
-        _check_choice('selector', self.chosen_selector, SELECTORS)
+        _check_choice('selector', self.chosen_selector(DEFAULT_SELECTOR), SELECTORS)
         _check_choice('precision', self.precision, PRECISIONS)
         _check_choice('execution', self.execution, EXECUTIONS)
         if self.threads < 0:
             raise ConfigError(f'threads is {self.threads}; expected 0 (automatic) or more')
-        if self.execution == ONE_GRAPH and self.chosen_selector != GRID:
+        if self.execution == ONE_GRAPH and self.chosen_selector(DEFAULT_SELECTOR) != GRID:
             raise ConfigError(
                 f'selector is {self.selector!r} and execution is {ONE_GRAPH}, whose graph ranks '
                 f'the cells of the grid; expected selector {GRID}, or execution {STAGES}'
@@ -102,12 +125,18 @@ class PipelineConfig:
             fusion='paste' if self.fusion is None else self.fusion,
         )
 
-    @property
-    def chosen_selector(self) -> str:
-        """Name of the selector: what was asked for, or the default of preset and execution."""
+    def chosen_selector(self, recommended: str) -> str:
+        """Tell which selector is used.
+
+        Args:
+            recommended: the bundle's.
+
+        Returns:
+            What was asked for; else 'grid' where preset or execution imply it; else the bundle's.
+        """
         if self.selector is not None:
             return self.selector
-        return GRID if self.preset == PAPER or self.execution == ONE_GRAPH else DEFAULT_SELECTOR
+        return GRID if self.preset == PAPER or self.execution == ONE_GRAPH else recommended
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

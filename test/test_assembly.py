@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.tiny_bundle import read_tiny_bundle
+from support.tiny_bundle import add_learned, read_tiny_bundle
 
-from stseg_ros.assembly import open_segmenter, paper_settings, resolve_settings
-from stseg_ros.bundle import Geometry
+from stseg_ros.assembly import (
+    open_segmenter,
+    open_selector,
+    paper_settings,
+    resolve_selector,
+    resolve_settings,
+)
+from stseg_ros.bundle import Geometry, ModelBundle
 from stseg_ros.config import EXECUTIONS, SELECTORS, PipelineConfig, SegmenterSettings
 from stseg_ros.errors import ConfigError, EngineError
+from stseg_ros.pipeline.selectors.components import ComponentSelector
+from stseg_ros.pipeline.selectors.grid import GridSelector
+from stseg_ros.pipeline.selectors.learned import LearnedSelector
+from stseg_ros.pipeline.selectors.uncertainty import MarginSelector
 from stseg_ros.records import ChannelOrder, Frame
 
 
@@ -59,7 +70,8 @@ def test_one_graph_passes_over_what_does_not_open(
 @pytest.mark.parametrize('selector', SELECTORS)
 def test_every_selector_refines_where_it_says(tmp_path: Path, selector: str) -> None:
     # Stage 2 is blind: what it refines by pasting turns to background.
-    bundle = read_tiny_bundle(tmp_path, coarse_gain=20.0, refine_gain=-20.0, regions=2)
+    options = {'coarse_gain': 20.0, 'refine_gain': -20.0, 'regions': 2}
+    bundle = add_learned(read_tiny_bundle(tmp_path, **options))
     config = PipelineConfig(backend='onnxruntime', selector=selector)
     segmenter = open_segmenter(bundle, config)
     frame = red_block(ChannelOrder.RGB)
@@ -74,6 +86,69 @@ def test_every_selector_refines_where_it_says(tmp_path: Path, selector: str) -> 
     np.testing.assert_array_equal(result.mask_hw, expected)
     segmenter.close()
     coarse.close()
+
+
+def recommending(bundle: ModelBundle, **values: str) -> ModelBundle:
+    """Let a bundle recommend something else."""
+    recommended = replace(bundle.manifest.recommended, **values)
+    return replace(bundle, manifest=replace(bundle.manifest, recommended=recommended))
+
+
+@pytest.mark.parametrize(
+    ('recommended', 'said', 'chosen'),
+    [
+        ('grid', {}, 'grid'),
+        ('components', {}, 'components'),
+        ('learned', {}, 'learned'),
+        ('components', {'selector': 'margin'}, 'margin'),
+        ('components', {'preset': 'paper'}, 'grid'),
+        ('components', {'execution': 'one_graph'}, 'grid'),
+    ],
+)
+def test_the_recommended_selector_is_used_unless_another_is_said(
+    tmp_path: Path, recommended: str, said: dict[str, str], chosen: str
+) -> None:
+    bundle = recommending(add_learned(read_tiny_bundle(tmp_path)), selector=recommended)
+    assert resolve_selector(bundle, PipelineConfig(**said)) == chosen
+    kinds = {'grid': GridSelector, 'components': ComponentSelector, 'margin': MarginSelector,
+             'learned': LearnedSelector}  # fmt: skip
+    assert type(open_selector(bundle, PipelineConfig(**said))) is kinds[chosen]
+
+
+@pytest.mark.parametrize('said', [False, True])
+@pytest.mark.parametrize('setting', ['fusion', 'selector'])
+def test_what_was_not_learned_is_refused_in_one_line(
+    tmp_path: Path, setting: str, said: bool
+) -> None:
+    bundle, values = read_tiny_bundle(tmp_path), {setting: 'learned'}
+    config = PipelineConfig(backend='onnxruntime', **(values if said else {}))
+    if not said:
+        bundle = recommending(bundle, **values)
+    with pytest.raises(ConfigError) as caught:
+        open_segmenter(bundle, config)
+    message = str(caught.value)
+    assert f'{setting} is learned, but bundle tiny has learned none; expected ' in message
+    assert 'stseg export --learn' in message
+    assert '\n' not in message
+    # What the bundle recommends does not bind the user.
+    other = {'fusion': 'add', 'selector': 'grid'}[setting]
+    open_segmenter(bundle, replace(config, **{setting: other})).close()
+
+
+@pytest.mark.parametrize('execution', EXECUTIONS)
+def test_the_learned_merge_is_used(tmp_path: Path, execution: str) -> None:
+    bundle = add_learned(read_tiny_bundle(tmp_path, coarse_gain=3.0, regions=16))
+    config = PipelineConfig(
+        backend='onnxruntime', precision='float32', fusion='learned', execution=execution
+    )
+    # Alike everywhere, so that nothing depends on how it is sampled: logits 3 * 51 / 255 and 8 *
+    # 51 / 255 are bytes 138 and 154 (of 153.6), and the table takes a quarter and three quarters.
+    image_hwc = np.full((128, 256, 3), [51, 0, 0], np.uint8)
+    segmenter = open_segmenter(bundle, config)
+    logit_bytes_hw = segmenter.segment(Frame(image_hwc=image_hwc)).logit_bytes_hw
+    segmenter.close()
+    assert logit_bytes_hw is not None
+    assert set(np.unique(logit_bytes_hw)) == {round(0.25 * 138 + 0.75 * 154)}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.tiny_bundle import write_redness_network, write_tiny_bundle
+from support.tiny_bundle import add_learned, write_redness_network, write_tiny_bundle
 
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import (
@@ -75,6 +75,45 @@ def test_whole_frame_network_is_verified(root: Path) -> None:
         ModelBundle.read(root)
 
 
+def test_what_was_learned_is_optional_and_comes_back(root: Path) -> None:
+    bundle = ModelBundle.read(root)
+    assert 'learned' not in (root / 'bundle.yaml').read_text()
+    assert (bundle.merge_path, bundle.selector_path) == (None, None)
+    learned = add_learned(bundle)
+    assert learned.merge_path == root / 'merge.npy'
+    assert learned.selector_path == root / 'selector.yaml'
+    content = yaml.safe_load((root / 'bundle.yaml').read_text())
+    assert content['learned']['merge'] == {
+        'file': 'merge.npy',
+        'sha256': hashlib.sha256((root / 'merge.npy').read_bytes()).hexdigest(),
+    }
+    edit_manifest(root, lambda c: c['learned'].pop('merge'))
+    assert ModelBundle.read(root).merge_path is None
+
+
+@pytest.mark.parametrize('name', ['merge.npy', 'selector.yaml'])
+def test_what_was_learned_is_verified(root: Path, name: str) -> None:
+    add_learned(ModelBundle.read(root))
+    path = root / name
+    path.write_bytes(path.read_bytes() + b'#')
+    with pytest.raises(BundleError, match=rf'{name}: has SHA-256 .* records'):
+        ModelBundle.read(root)
+    path.unlink()
+    with pytest.raises(BundleError, match=f'{name}: is missing'):
+        ModelBundle.read(root)
+
+
+def test_a_bundle_recommends_a_selector(root: Path) -> None:
+    edit_manifest(root, lambda c: c['recommended'].pop('selector'))
+    bundle = ModelBundle.read(root)
+    assert bundle.manifest.recommended.selector == 'grid'
+    edit_manifest(root, lambda c: c['recommended'].update(selector='components'))
+    bundle = ModelBundle.read(root)
+    assert bundle.manifest.recommended.selector == 'components'
+    write_manifest(root, bundle.manifest)
+    assert ModelBundle.read(root) == bundle
+
+
 def test_missing_manifest_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r'is not a bundle, it has no bundle\.yaml'):
         ModelBundle.read(tmp_path)
@@ -107,6 +146,8 @@ def test_altered_network_is_named(root: Path) -> None:
         (lambda c: c['geometry'].update(working_hw=128), 'working_hw: expected a list'),
         (lambda c: c['geometry'].update(grid=[4]), 'grid: expected 2 values'),
         (lambda c: c['recommended'].update(threshold=2.0), 'threshold is 2.0'),
+        (lambda c: c['recommended'].update(selector='best'), "selector is 'best'"),
+        (lambda c: c.update(learned={'gate': 1}), "learned: unknown key 'gate'"),
         (lambda c: c['networks']['coarse'].update(file='../x.onnx'), 'is not a plain file name'),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stseg_ros.config import DEFAULT_SELECTOR, PipelineConfig, SegmenterSettings
+from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.errors import ConfigError
 from stseg_ros.verbs.config_file import read_config_file
 
@@ -69,7 +69,7 @@ def test_wrong_file_is_one_line_naming_it(tmp_path: Path, text: str, message: st
 @pytest.mark.parametrize(
     ('values', 'chosen'),
     [
-        ({}, DEFAULT_SELECTOR),
+        ({}, 'margin'),
         ({'selector': 'sliding'}, 'sliding'),
         ({'preset': 'paper'}, 'grid'),
         ({'preset': 'paper', 'selector': 'sliding'}, 'sliding'),
@@ -78,8 +78,10 @@ def test_wrong_file_is_one_line_naming_it(tmp_path: Path, text: str, message: st
     ],
     ids=str,
 )
-def test_what_is_said_wins_over_preset_and_default(values: dict[str, Any], chosen: str) -> None:
-    assert PipelineConfig(**values).chosen_selector == chosen
+def test_what_is_said_wins_over_preset_and_recommendation(
+    values: dict[str, Any], chosen: str
+) -> None:
+    assert PipelineConfig(**values).chosen_selector('margin') == chosen
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ class Street:
     images: RedBlocks
     title: str = 'red street'
     video: bool = True
+    dataset: str = 'red'
+    held_out: bool = False
 
     def load(self, _data: Path, _scenes: int) -> RedBlocks:
         return self.images
@@ -65,7 +67,9 @@ def test_a_page_a_figure_and_the_figures(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     images = RedBlocks()
+    lessons = RedBlocks()
     monkeypatch.setattr(script, 'SETS', (Street(images),))
+    monkeypatch.setattr(script, 'sets_to_learn_from', lambda _: [Street(lessons, 'lessons')])
     bundle = write_tiny_bundle(tmp_path / 'tiny')
     output = tmp_path / 'study.json'
     arguments = ['make_study_page.py', '--bundle', str(bundle), '--data', str(tmp_path)]
@@ -77,10 +81,24 @@ def test_a_page_a_figure_and_the_figures(
     assert all(0.0 <= row[record['columns'].index('dice')] <= 1.0 for row in rows)
     page = output.with_suffix('.md').read_text()
     assert '## red street\n\n2 images; runs tiny.' in page
+    # Red blocks are found by any sum.
+    merge = record['sets']['red street']['tiny']['merge']
+    assert set(merge) == {'add', 'learned', 'best'}
+    assert '\n| red street | ' in page
     assert all(f'| {name} |' in page for name in SELECTORS)
     assert output.with_suffix('.png').read_bytes().startswith(b'\x89PNG')
     # What was scored is not scored again.
-    assert images.loaded == 2
+    assert (images.loaded, lessons.loaded) == (2, 2)
     script.main()
-    assert images.loaded == 2
+    assert (images.loaded, lessons.loaded) == (2, 2)
     assert output.with_suffix('.md').read_text() == page
+    # Of scores from before there was anything learned, only that is scored, to the same page.
+    entry = record['sets']['red street']['tiny']
+    del entry['merge']
+    entry['rows'] = [row for row in entry['rows'] if 'learned' not in row[:2]]
+    output.write_text(json.dumps(record))
+    script.main()
+    assert images.loaded == 4
+    again = json.loads(output.read_text())['sets']['red street']['tiny']
+    assert sorted(again['rows']) == sorted(rows)
+    assert again['merge'] == merge

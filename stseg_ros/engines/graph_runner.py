@@ -36,7 +36,7 @@ class FrameGraphSpec:
     Attributes:
         camera_hw: the camera image's size.
         regions: how many cells are refined, K; 0 leaves the refine network out.
-        fusion: 'paste', 'add' or 'max', see `stseg_ros.pipeline.fuse`.
+        fusion: one of `stseg_ros.config.FUSIONS`.
     """
 
     camera_hw: tuple[int, int]

@@ -16,6 +16,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, checker, shape_inference
 
 from stseg_ros.bundle import Geometry, ModelBundle
+from stseg_ros.config import LEARNED
 from stseg_ros.engines import graph_runner as names
 from stseg_ros.engines.graph_runner import FrameGraphSpec
 from stseg_ros.errors import BundleError
@@ -23,6 +24,7 @@ from stseg_ros.frame_graph.embedding import embed_network, load_network, opset_o
 from stseg_ros.frame_graph.graph_writer import GraphWriter
 from stseg_ros.frame_graph.resampling import average, resize, resize_to_working, shrink_to_coarse
 from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
+from stseg_ros.pipeline.merge_table import LEVELS, MergeTable
 
 _LOWEST_LOGIT = -ZERO / STEPS_PER_LOGIT
 _HIGHEST_LOGIT = (255 - ZERO) / STEPS_PER_LOGIT
@@ -52,7 +54,9 @@ def build_frame_graph(bundle: ModelBundle, spec: FrameGraphSpec) -> bytes:
             f'{bundle.root}: the coarse network uses version {opset_of(coarse)} of the ONNX '
             f'operators, the refine network {opset_of(refine)}; export both in one go'
         )
-    graph = _FrameGraph(geometry, spec, coarse, refine)
+    path = bundle.merge_path if spec.fusion == LEARNED else None
+    table = None if path is None else MergeTable.read(path)
+    graph = _FrameGraph(geometry, spec, coarse, refine, table)
     graph.write()
     model = graph.writer.model(
         'frame', opset=opset_of(coarse), ir_version=max(coarse.ir_version, refine.ir_version)
@@ -80,13 +84,19 @@ class _FrameGraph:
     """Writes the stages one after the other; tensors are passed by name."""
 
     def __init__(
-        self, geometry: Geometry, spec: FrameGraphSpec, coarse: ModelProto, refine: ModelProto
+        self,
+        geometry: Geometry,
+        spec: FrameGraphSpec,
+        coarse: ModelProto,
+        refine: ModelProto,
+        table: MergeTable | None,
     ) -> None:
         self.writer = GraphWriter()
         self._geometry = geometry
         self._spec = spec
         self._coarse = coarse
         self._refine = refine
+        self._table = table
 
     def write(self) -> None:
         """Write inputs, stages and outputs."""
@@ -165,8 +175,24 @@ class _FrameGraph:
             return self._cut_off(self.writer.node('Add', coarse, refined))
         if self._spec.fusion == 'max':
             return self.writer.node('Max', coarse, refined)
+        if self._spec.fusion == LEARNED:
+            return self._look_up(coarse, refined)
         assert self._spec.fusion == 'paste'
         return refined
+
+    def _look_up(self, coarse: str, refined: str) -> str:
+        """Look merged logits up, by logits rounded to bytes as on the host."""
+        assert self._table is not None
+        graph = self.writer
+        row, column = (
+            graph.node('Cast', graph.node('Round', self._to_bytes(logits)), to=TensorProto.INT32)
+            for logits in (coarse, refined)
+        )
+        # Whole numbers, because FP16, which TensorRT may take for others, ends before 65535.
+        place = graph.node('Add', graph.node('Mul', row, graph.constant(LEVELS, np.int32)), column)
+        merged = (self._table.bytes_cr.ravel().astype(np.float32) - ZERO) / STEPS_PER_LOGIT
+        table = graph.constant(merged, np.float32)
+        return graph.node('Gather', table, place)
 
     def _write_maps(self, fused_map: str) -> None:
         """Write what is seen of the fused map: the mask, and the map itself."""

@@ -32,7 +32,7 @@ from stseg_ros.measure.score_rows import score_row
 
 PAPER_FUSION = 'paste'
 # 'max' cannot take back what the coarse network saw wrongly; it is for users who fear misses most.
-_FUSIONS = (PAPER_FUSION, 'add')
+FUSIONS = (PAPER_FUSION, 'add')
 # Sums of logits are surer than either network, so that high thresholds may be right for them.
 _THRESHOLDS = tuple(round(0.2 + 0.05 * index, 2) for index in range(16))
 
@@ -52,7 +52,10 @@ class ChosenSettings:
 
 
 def choose_settings(
-    subject: BundleUnderTest, held_out: Mapping[str, Iterable[LabelledFrame]], regions: int
+    subject: BundleUnderTest,
+    held_out: Mapping[str, Iterable[LabelledFrame]],
+    regions: int,
+    fusions: Sequence[str] = FUSIONS,
 ) -> ChosenSettings:
     """Choose fusion and thresholds by the mean, over the data sets, of the pooled Dice.
 
@@ -60,6 +63,7 @@ def choose_settings(
         subject: the opened bundle.
         held_out: images by data set, used for nothing else but this choice.
         regions: regions per frame, given.
+        fusions: those to choose from.
 
     Returns:
         The best settings; the bundle's own where there are no held-out images.
@@ -69,17 +73,17 @@ def choose_settings(
         return ChosenSettings(recommended=own, whole_threshold=own.threshold)
     candidates = [
         Candidate(mode=TWO_STAGE, settings=SegmenterSettings(regions=regions, fusion=fusion))
-        for fusion in _FUSIONS
+        for fusion in fusions
     ]
     if subject.has_whole:
         candidates.append(Candidate(mode=WHOLE, settings=SegmenterSettings(regions=0)))
     by_dataset = [_threshold_scores(subject, frames, candidates) for frames in held_out.values()]
     mean = np.mean(by_dataset, axis=0)
-    two_stages = mean[: len(_FUSIONS)]
+    two_stages = mean[: len(fusions)]
     fusion, threshold = np.unravel_index(np.argmax(two_stages), two_stages.shape)
     return ChosenSettings(
         recommended=SegmenterSettings(
-            regions=regions, fusion=_FUSIONS[fusion], threshold=_THRESHOLDS[threshold]
+            regions=regions, fusion=fusions[int(fusion)], threshold=_THRESHOLDS[threshold]
         ),
         whole_threshold=_THRESHOLDS[np.argmax(mean[-1])],
     )
@@ -139,6 +143,7 @@ def report_bundle(
     bundle: ModelBundle,
     held_out: Mapping[str, Iterable[LabelledFrame]],
     score_sets: Mapping[str, Iterable[LabelledFrame]],
+    fusions: Sequence[str] = FUSIONS,
 ) -> Manifest:
     """Choose settings, score them and rewrite the bundle's manifest.
 
@@ -146,15 +151,21 @@ def report_bundle(
         bundle: as exported; its `bundle.yaml` is written again.
         held_out: images by data set for choosing fusion and threshold.
         score_sets: images by name, such as 'camvid val', for the scores.
+        fusions: those to choose from.
 
     Returns:
         What the bundle's manifest says now.
     """
     with closing(BundleUnderTest(bundle, PipelineConfig())) as subject:
-        chosen = choose_settings(subject, held_out, bundle.manifest.recommended.regions)
+        regions = bundle.manifest.recommended.regions
+        chosen = choose_settings(subject, held_out, regions, fusions)
         scores = {
             name: score_table(subject, frames, chosen) for name, frames in score_sets.items()
         }
-    manifest = dataclasses.replace(bundle.manifest, recommended=chosen.recommended, scores=scores)
+    # What is chosen here does not name the selector, which stays.
+    recommended = dataclasses.replace(
+        bundle.manifest.recommended, **dataclasses.asdict(chosen.recommended)
+    )
+    manifest = dataclasses.replace(bundle.manifest, recommended=recommended, scores=scores)
     write_manifest(bundle.root, manifest)
     return manifest

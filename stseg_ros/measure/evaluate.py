@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from stseg_ros.assembly import open_segmenter
+from stseg_ros.assembly import open_segmenter, resolve_selector
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig
 from stseg_ros.measure.candidates import WHOLE, Candidate
@@ -68,7 +68,7 @@ class BundleUnderTest:
         self.bundle = bundle
         self.segmenter = open_segmenter(bundle, config)
         self.settings = self.segmenter.settings
-        self.selector = config.chosen_selector
+        self.selector = resolve_selector(bundle, config)
         self._whole = None
         with ExitStack() as closed_on_failure:
             closed_on_failure.callback(self.segmenter.close)

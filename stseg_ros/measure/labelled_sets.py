@@ -59,13 +59,14 @@ class ImagesOnDisk:
 class SyntheticScenes:
     """Synthetic scenes of consecutive seeds, none of which training draws; see `LabelledSet`."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, first_seed: int = FIRST_SCENE_SEED) -> None:
         """Choose the seeds.
 
         Args:
             count: number of scenes.
+            first_seed: of the first.
         """
-        self._seeds = range(FIRST_SCENE_SEED, FIRST_SCENE_SEED + count)
+        self._seeds = range(first_seed, first_seed + count)
         self.names = tuple(str(seed) for seed in self._seeds)
 
     def load(self, index: int) -> LabelledFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stseg_ros.bundle import Manifest
+from stseg_ros.config import DEFAULT_SELECTOR, RecommendedSettings
 
 # Terms under which each data set is offered, and what they mean for weights trained on it.
 _LICENCES = {
@@ -36,10 +37,10 @@ _PRECISIONS = {
 }
 _SCORING = (
     "Hard Dice at the images' own size, from a single training run with a single seed; another "
-    'seed may differ by points, on small sets by many. Fusion and threshold were chosen on the '
-    'held-out images, by the mean over their data sets of the pooled Dice; no other image chose '
-    'anything. IoU, precision and recall are pooled. The last row of each table merges as the '
-    'paper does.'
+    'seed may differ by points, on small sets by many. The threshold, and the fusion where none '
+    'was asked for, were chosen on the held-out images, by the mean over their data sets of the '
+    'pooled Dice; no other image chose anything. IoU, precision and recall are pooled. The last '
+    'row of each table merges as the paper does.'
 )
 _WHOLE = (
     '`whole` is the baseline: one network on the whole frame at the working size, with a '
@@ -95,8 +96,25 @@ Every frame is resized to {width}x{height}. A coarse network sees it shrunk by \
 {geometry.coarse_factor}; a refine network then sees the least confident of {rows} x {columns} \
 regions of {width // columns}x{height // rows} pixels at full resolution.
 
-Recommended: {recommended.regions} regions per frame, fusion `{recommended.fusion}`, threshold \
-{recommended.threshold}."""
+Recommended: {recommended.regions} regions per frame{_selector(recommended)}, fusion \
+`{recommended.fusion}`, threshold {recommended.threshold}.{_learned(manifest.provenance)}"""
+
+
+def _selector(recommended: RecommendedSettings) -> str:
+    """Say what chooses the regions, where it is not the usual."""
+    if recommended.selector == DEFAULT_SELECTOR:
+        return ''
+    return f', chosen by `{recommended.selector}`'
+
+
+def _learned(provenance: dict[str, Any]) -> str:
+    """Say what was fitted to the held-out images, if anything."""
+    if 'learned' not in provenance:
+        return ''
+    return (
+        f'\n\nFusion and selector `learned` were fitted to {provenance["learned"]["images"]} of '
+        'the held-out images: scores of those flatter them.'
+    )
 
 
 def _use(manifest: Manifest) -> str:

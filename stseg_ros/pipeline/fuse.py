@@ -9,12 +9,18 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from stseg_ros.config import LEARNED
 from stseg_ros.logit_bytes import ZERO, threshold_byte
+from stseg_ros.pipeline.merge_table import MergeTable
 from stseg_ros.records import Int32Array, UInt8Array
 
 
 def merge_regions(
-    logit_bytes_hw: UInt8Array, boxes_xyxy: Int32Array, refined_khw: UInt8Array, fusion: str
+    logit_bytes_hw: UInt8Array,
+    boxes_xyxy: Int32Array,
+    refined_khw: UInt8Array,
+    fusion: str,
+    table: MergeTable | None = None,
 ) -> None:
     """Merge refined logits into the map of the whole frame, in place.
 
@@ -23,13 +29,22 @@ def merge_regions(
         boxes_xyxy: (K, 4) half-open boxes inside the map.
         refined_khw: (K, h, w) refined logits of those boxes, as bytes too.
         fusion: 'paste' replaces what was there (the paper), 'add' sums the logits (the two stages
-            as independent evidence), 'max' keeps the larger (a vehicle that either stage sees).
+            as independent evidence), 'max' keeps the larger (a vehicle that either stage sees),
+            'learned' looks it up.
+        table: of fusion 'learned'.
     """
-    merge = _MERGE[fusion]
+    merge = _merge_of(fusion, table)
     for (left, top, right, bottom), refined_hw in zip(
         boxes_xyxy.tolist(), refined_khw, strict=True
     ):
         merge(logit_bytes_hw[top:bottom, left:right], refined_hw)
+
+
+def _merge_of(fusion: str, table: MergeTable | None) -> Callable[[UInt8Array, UInt8Array], None]:
+    if fusion != LEARNED:
+        return _MERGE[fusion]
+    assert table is not None
+    return table.merge
 
 
 def _paste(target_hw: UInt8Array, refined_hw: UInt8Array) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stseg_ros.config import SegmenterSettings
+from stseg_ros.config import LEARNED, SegmenterSettings
 from stseg_ros.logit_bytes import resize_logit_bytes
 from stseg_ros.pipeline.fuse import merge_regions, threshold_mask
 from stseg_ros.pipeline.preprocess import FrameSampler, check_frame
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from stseg_ros.bundle import Geometry
     from stseg_ros.engines.backends import EnginePair
+    from stseg_ros.pipeline.merge_table import MergeTable
     from stseg_ros.pipeline.selectors.region_selector import RegionSelector
 
 _WARM_UP_FRAMES = 3
@@ -47,6 +48,7 @@ class TwoStageSegmenter:
         engines: EnginePair,
         selector: RegionSelector,
         settings: SegmenterSettings,
+        merge_table: MergeTable | None = None,
     ) -> None:
         """Take over the opened networks; `close` closes them.
 
@@ -55,6 +57,7 @@ class TwoStageSegmenter:
             engines: the opened networks.
             selector: chooses the regions.
             settings: see `settings`.
+            merge_table: of fusion 'learned', which cannot be set without it.
 
         Raises:
             ConfigError: the settings ask for more regions than the refine network takes.
@@ -65,6 +68,7 @@ class TwoStageSegmenter:
         self.wants_logits = True
         self._engines = engines
         self._selector = selector
+        self._merge_table = merge_table
         self._sampler = FrameSampler(
             working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor
         )
@@ -89,6 +93,7 @@ class TwoStageSegmenter:
     @settings.setter
     def settings(self, settings: SegmenterSettings) -> None:
         check_regions(settings, self.geometry)
+        assert settings.fusion != LEARNED or self._merge_table is not None
         self._settings = settings
 
     def segment(
@@ -135,7 +140,9 @@ class TwoStageSegmenter:
         clock.append(time.perf_counter_ns())
 
         if len(selection):
-            merge_regions(fused_hw, selection.boxes_xyxy, refined_khw, settings.fusion)
+            merge_regions(
+                fused_hw, selection.boxes_xyxy, refined_khw, settings.fusion, self._merge_table
+            )
         height, width = image_hwc.shape[:2]
         mask_hw = threshold_mask(fused_hw, (height, width), settings.threshold)
         clock.append(time.perf_counter_ns())
@@ -159,6 +166,10 @@ class TwoStageSegmenter:
             frame = Frame(image_hwc=image_hwc, channel_order=order)
             for _ in range(_WARM_UP_FRAMES):
                 self.segment(frame)
+        if self._selector.varies or self._settings.refine_below < 1.0:
+            # Backends prepare a batch size when it first comes: not while a camera waits. Some
+            # keep the latest ones, so that small numbers, the usual ones, are the last.
+            self.time_regions(range(self._settings.regions, 0, -1))
 
     def time_regions(self, counts: Iterable[int]) -> dict[int, int]:
         """Refine black regions in batches of these sizes, so that backends have prepared them.

@@ -17,8 +17,9 @@ from stseg_ros.bundle import (
     file_sha256,
     write_manifest,
 )
-from stseg_ros.config import SegmenterSettings
+from stseg_ros.config import RecommendedSettings
 from stseg_ros.errors import StsegError
+from stseg_ros.measure.learned.learn import MERGE_FILE, SELECTOR_FILE
 from stseg_ros.records import UInt8Array
 from stseg_ros.training.export_onnx import HALF_WEIGHTS, export_network
 from stseg_ros.training.export_parity import check_parity, network_inputs
@@ -128,7 +129,8 @@ def _input_of(stage: str, geometry: Geometry) -> tuple[tuple[int, int], int]:
 def _move(paths: Mapping[str, Path], bundle_dir: Path) -> dict[str, NetworkFile]:
     """Put the networks where they belong, in place of those of an earlier export."""
     bundle_dir.mkdir(exist_ok=True)
-    (bundle_dir / f'{_BASELINE}.onnx').unlink(missing_ok=True)
+    for name in (f'{_BASELINE}.onnx', MERGE_FILE, SELECTOR_FILE):
+        (bundle_dir / name).unlink(missing_ok=True)
     files = {}
     for stage, path in paths.items():
         target = path.replace(bundle_dir / path.name)
@@ -146,7 +148,7 @@ def _manifest(
         name=recipe.name,
         classes=('background', 'vehicle'),
         geometry=recipe.geometry,
-        recommended=SegmenterSettings(regions=recipe.regions, fusion=fusion),
+        recommended=RecommendedSettings(regions=recipe.regions, fusion=fusion),
         networks=Networks(**files),
         provenance=provenance,
     )

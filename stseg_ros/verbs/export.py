@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stseg_ros.errors import DataError, StsegError
+from stseg_ros.config import DEFAULT_SELECTOR, FUSIONS, LEARNED, SELECTORS
+from stseg_ros.errors import ConfigError, DataError, StsegError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +26,9 @@ EXAMPLES = """\
   stseg export runs/driving --output models/my_driving
   stseg export runs/driving --output models/my_driving --data ~/data     (where it lies now)
   stseg export runs/driving --output models/my_driving_fp16 --precision float16     (TensorRT)
-  stseg export runs/driving --output models/with_baseline --whole --no-scores"""
+  stseg export runs/driving --output models/with_baseline --whole --no-scores
+  stseg export runs/driving --output models/by_vehicles --selector components
+  stseg export runs/driving --output models/with_learned --learn"""
 
 # As in `stseg_ros.training.export_onnx`, which needs PyTorch.
 _PRECISIONS = ('half_weights', 'float32', 'float16')
@@ -59,6 +62,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--whole', action='store_true', help='put the whole-frame baseline into the bundle too'
     )
     parser.add_argument(
+        '--selector',
+        choices=SELECTORS,
+        default=DEFAULT_SELECTOR,
+        help='how the bundle recommends to choose regions (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--fusion',
+        choices=FUSIONS,
+        help='how it recommends to merge them (default: paste or add, whichever scores higher on '
+        'the held-out images)',
+    )
+    parser.add_argument(
+        '--learn',
+        action='store_true',
+        help=f'fit selector and fusion {LEARNED!r} to the held-out images and put them into the '
+        'bundle; done too where either is recommended',
+    )
+    parser.add_argument(
         '--no-scores', action='store_true', help='export only: default settings, no scores'
     )
 
@@ -84,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
     from stseg_ros.training.images import load_images
     from stseg_ros.training.recipe import load_recipe
     from stseg_ros.training.run_plan import RECIPE, read_facts
+    from stseg_ros.verbs.export_recommendation import learn_from, recommend
 
     data_root = args.data or Path(read_facts(args.run)['data_root'])
     recipe = load_recipe(args.run / RECIPE)
@@ -95,13 +117,22 @@ def run(args: argparse.Namespace) -> int:
     on_disk = {} if args.no_scores else _sets_on_disk(recipe, data_root)
     held_out = load_images(recipe, data_root, held_out=True)
     samples = held_out or load_images(recipe, data_root, held_out=False)
+    learns = args.learn or LEARNED in (args.selector, args.fusion)
+    if learns and not held_out:
+        raise ConfigError(
+            f'{args.run / RECIPE}: no images are held out to learn from; leave out --learn, or '
+            'hold some out with dev and train again'
+        )
     spread = samples[:: max(1, len(samples) // _PARITY_IMAGES)][:_PARITY_IMAGES]
     print(f'exporting, and comparing with PyTorch on {len(spread)} images', flush=True)
     images_hwc = [image.image_hwc for image in spread]
     bundle = export_run(args.run, args.output, images_hwc, precision=args.precision)
     _print_parity(bundle.manifest.provenance)
+    if learns:
+        bundle = learn_from(bundle, held_out, args.fusion)
+    bundle = recommend(bundle, args.selector, args.fusion)
     if not args.no_scores:
-        _print_scores(_score(bundle, held_out, on_disk).scores)
+        _print_scores(_score(bundle, held_out, on_disk, args.fusion).scores)
     if bundle.whole_path is not None and not args.whole:
         drop_whole(bundle.read(args.output))
     manifest = bundle.read(args.output).manifest
@@ -139,8 +170,10 @@ def _score(
     bundle: ModelBundle,
     held_out: Sequence[LabelledImage],
     on_disk: Mapping[str, Sequence[VehicleSample]],
+    fusion: str | None,
 ) -> Manifest:
     """Choose settings and score, with a progress bar for every set."""
+    from stseg_ros.measure.bundle_report import FUSIONS as USUAL_FUSIONS
     from stseg_ros.measure.bundle_report import report_bundle
     from stseg_ros.measure.evaluate import LabelledFrame
     from stseg_ros.measure.labelled_sets import ImagesOnDisk
@@ -160,7 +193,8 @@ def _score(
         chosen_on[dataset] = _shown(f'choosing on {dataset}', frames, len(frames))
         name = f'{dataset} held out'
         kept[name] = _shown(name, frames, len(frames))
-    return report_bundle(bundle, chosen_on, from_disk | kept)
+    fusions = USUAL_FUSIONS if fusion is None else (fusion,)
+    return report_bundle(bundle, chosen_on, from_disk | kept, fusions)
 
 
 def _shown(title: str, frames: Iterable[LabelledFrame], count: int) -> Iterator[LabelledFrame]:

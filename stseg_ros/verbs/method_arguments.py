@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from stseg_ros.config import DEFAULT_SELECTOR, PRESETS, SELECTORS
+from stseg_ros.config import PRESETS, SELECTORS
 
 
 def add_method_arguments(group: argparse._ArgumentGroup) -> None:
@@ -22,5 +22,5 @@ def add_method_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         '--selector',
         choices=SELECTORS,
-        help=f'how regions are chosen (default: {DEFAULT_SELECTOR})',
+        help="how regions are chosen (default: the bundle's way)",
     )

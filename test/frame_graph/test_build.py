@@ -9,9 +9,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from support.frame_graphs import read_prior_bundle, run_graph
-from support.tiny_bundle import COARSE_FACTOR, GRID, WORKING_HW, read_tiny_bundle
+from support.tiny_bundle import (
+    COARSE_FACTOR,
+    GRID,
+    WORKING_HW,
+    add_learned,
+    read_tiny_bundle,
+    tiny_merge_table,
+)
 
 from stseg_ros.bundle import ModelBundle
+from stseg_ros.config import FUSIONS
 from stseg_ros.engines.graph_runner import FrameGraphSpec
 from stseg_ros.engines.tensorrt.library import load_library, make_logger
 from stseg_ros.errors import BundleError, EngineError
@@ -115,6 +123,26 @@ def test_the_graph_computes_both_stages(bundle: ModelBundle, regions: int, fusio
     assert ('chosen' in outputs) == (regions > 0)
 
 
+def test_the_learned_merge_is_looked_up(bundle: ModelBundle) -> None:
+    image = blocks()
+    outputs = run_graph(build_frame_graph(add_learned(bundle), spec(5, 'learned')), image)
+    coarse, refined = (two_stages(image, count, 'paste') for count in (0, 5))
+    table = tiny_merge_table().bytes_cr.astype(int)
+    fused = 128.0 + 16.0 * coarse['fused']
+    for index in refined['chosen']:
+        row, column = (
+            np.rint(128.0 + 16.0 * maps['fused'][cell(index)]).astype(int)
+            for maps in (coarse, refined)
+        )
+        fused[cell(index)] = table[row, column]
+    # A logit half way between two bytes may be rounded to either.
+    difference = np.abs(outputs['logit_bytes'] - np.rint(fused))
+    assert difference.max() <= 1
+    assert (difference == 0).mean() > 0.99
+    np.testing.assert_array_equal(outputs['mask'][fused > 129], 255)
+    np.testing.assert_array_equal(outputs['mask'][fused < 127], 0)
+
+
 def test_the_threshold_may_change_between_frames(bundle: ModelBundle) -> None:
     image = blocks(1)
     model = build_frame_graph(bundle, spec(4))
@@ -208,9 +236,11 @@ def test_inputs_and_outputs_are_as_documented(bundle: ModelBundle) -> None:
     ]
 
 
-@pytest.mark.parametrize('fusion', ['paste', 'add', 'max'])
+@pytest.mark.parametrize('fusion', FUSIONS)
 def test_only_portable_operators_surround_the_networks(bundle: ModelBundle, fusion: str) -> None:
-    model = onnx.load_from_string(build_frame_graph(bundle, spec(3, fusion, (300, 700))))
+    model = onnx.load_from_string(
+        build_frame_graph(add_learned(bundle), spec(3, fusion, (300, 700)))
+    )
     surrounding = [
         node for node in model.graph.node if not node.name.startswith(('coarse/', 'refine/'))
     ]
@@ -256,7 +286,7 @@ def test_a_network_that_computes_in_bytes_is_refused(bundle: ModelBundle) -> Non
         build_frame_graph(bundle, spec(3))
 
 
-@pytest.mark.parametrize('fusion', ['paste', 'add', 'max'])
+@pytest.mark.parametrize('fusion', FUSIONS)
 def test_tensorrt_rtx_builds_the_graph(bundle: ModelBundle, fusion: str) -> None:
     try:
         library = load_library('tensorrt_rtx')
@@ -267,7 +297,7 @@ def test_tensorrt_rtx_builds_the_graph(bundle: ModelBundle, fusion: str) -> None
     strongly_typed = 1 << int(module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(strongly_typed)
     parser = module.OnnxParser(network, logger.handle)
-    model = build_frame_graph(bundle, spec(3, fusion, (300, 700)))
+    model = build_frame_graph(add_learned(bundle), spec(3, fusion, (300, 700)))
     assert parser.parse(model), logger.reason()
     outputs = [network.get_output(index) for index in range(network.num_outputs)]
     assert {output.name: tuple(output.shape) for output in outputs} == {

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from stseg_ros.bundle import Geometry, Manifest, NetworkFile, Networks
-from stseg_ros.config import SegmenterSettings
+from stseg_ros.config import RecommendedSettings
 from stseg_ros.measure.model_card import model_card
 
 COARSE = {
@@ -45,7 +45,7 @@ def manifest(datasets: tuple[str, ...], **provenance: Any) -> Manifest:
         name='some_model',
         classes=('background', 'vehicle'),
         geometry=Geometry(working_hw=(512, 1024), coarse_factor=8, grid=(4, 8), max_regions=32),
-        recommended=SegmenterSettings(regions=8, fusion='add', threshold=0.65),
+        recommended=RecommendedSettings(regions=8, fusion='add', threshold=0.65),
         networks=Networks(coarse=FILE, refine=FILE),
         provenance={
             'method': 'someone, 2022',

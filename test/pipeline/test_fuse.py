@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from support.tiny_bundle import tiny_merge_table
 
 from stseg_ros.config import FUSIONS
 from stseg_ros.pipeline.fuse import merge_regions, threshold_mask
@@ -22,18 +23,20 @@ BOX = np.array([[1, 0, 3, 2]], np.int32)
         # Logits -7 and 9, the second cut off at the largest byte.
         ('add', [144, 16, 255, 64]),
         ('max', [144, 96, 224, 64]),
+        # A quarter of the coarse byte and three of the refined one.
+        ('learned', [144, 60, 212, 64]),
     ],
 )
 def test_only_the_region_changes(fusion: str, row: list[int]) -> None:
     fused = COARSE.copy()
-    merge_regions(fused, BOX, REFINED, fusion)
+    merge_regions(fused, BOX, REFINED, fusion, tiny_merge_table())
     assert fused.tolist() == [row, row]
 
 
 def test_every_fusion_is_known() -> None:
     for fusion in FUSIONS:
         fused = COARSE.copy()
-        merge_regions(fused, BOX, REFINED, fusion)
+        merge_regions(fused, BOX, REFINED, fusion, tiny_merge_table())
         assert not np.array_equal(fused, COARSE)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from support.tiny_bundle import read_tiny_bundle
 
-from stseg_ros.assembly import open_segmenter
+from stseg_ros.assembly import open_segmenter, open_selector, resolve_settings
 from stseg_ros.config import PipelineConfig
+from stseg_ros.engines.backends import open_pair
+from stseg_ros.engines.engine_protocol import EngineOptions, InferenceEngine
 from stseg_ros.errors import ConfigError, FrameError
 from stseg_ros.pipeline.two_stage import TwoStageSegmenter
 from stseg_ros.records import ChannelOrder, Frame
@@ -147,3 +150,42 @@ def test_every_batch_size_is_timed(segmenter: TwoStageSegmenter) -> None:
     times_ns = segmenter.time_regions([1, 3, 16])
     assert list(times_ns) == [1, 3, 16]
     assert all(time_ns > 0 for time_ns in times_ns.values())
+
+
+class CountingEngine:
+    """Passes batches on, and keeps their sizes."""
+
+    def __init__(self, engine: InferenceEngine) -> None:
+        self.sizes: set[int] = set()
+        self._engine = engine
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def infer(self, batch_nhwc: np.ndarray, order: ChannelOrder = ChannelOrder.RGB) -> np.ndarray:
+        self.sizes.add(len(batch_nhwc))
+        return self._engine.infer(batch_nhwc, order)
+
+
+@pytest.mark.parametrize(
+    ('selector', 'refine_below', 'sizes'),
+    [('grid', 1.0, {4}), ('grid', 0.5, {1, 2, 3, 4}), ('components', 1.0, {1, 2, 3, 4})],
+)
+def test_warm_up_prepares_every_number_of_regions(
+    tmp_path: Path, selector: str, refine_below: float, sizes: set[int]
+) -> None:
+    bundle = read_tiny_bundle(tmp_path)
+    pair = open_pair(
+        bundle.coarse_path, bundle.refine_path, backend='openvino', options=EngineOptions()
+    )
+    refine = CountingEngine(pair.refine)
+    config = PipelineConfig(selector=selector, refine_below=refine_below)
+    segmenter = TwoStageSegmenter(
+        geometry=bundle.geometry,
+        engines=dataclasses.replace(pair, refine=refine),
+        selector=open_selector(bundle, config),
+        settings=resolve_settings(bundle, config),
+    )
+    segmenter.warm_up()
+    segmenter.close()
+    assert refine.sizes == sizes

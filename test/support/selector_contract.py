@@ -76,6 +76,10 @@ class SelectorContract:
             assert right <= WORKING_HW[1]
             assert bottom <= WORKING_HW[0]
 
+    def test_one_that_does_not_vary_takes_all_it_may(self, coarse: CoarseResult) -> None:
+        taken = {len(self.select(coarse, regions)) for regions in (3, 8)}
+        assert self.make().varies or taken == {3, 8}
+
     def test_no_pixel_is_refined_twice(self, coarse: CoarseResult) -> None:
         cover = np.zeros(WORKING_HW, int)
         for left, top, right, bottom in self.select(coarse, 32).boxes_xyxy.tolist():

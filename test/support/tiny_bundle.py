@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stseg_ros.bundle import (
     Geometry,
+    LearnedFiles,
     Manifest,
     ModelBundle,
     NetworkFile,
@@ -17,7 +19,9 @@ from stseg_ros.bundle import (
     file_sha256,
     write_manifest,
 )
-from stseg_ros.config import SegmenterSettings
+from stseg_ros.config import RecommendedSettings
+from stseg_ros.pipeline.merge_table import MergeTable
+from stseg_ros.pipeline.selectors.cell_gain import FEATURES, CellGain
 
 WORKING_HW = (128, 256)
 GRID = (4, 4)
@@ -82,7 +86,7 @@ def write_tiny_bundle(
         name='tiny',
         classes=('background', 'vehicle'),
         geometry=geometry,
-        recommended=SegmenterSettings(regions=regions),
+        recommended=RecommendedSettings(regions=regions),
         networks=Networks(
             coarse=NetworkFile(file='coarse.onnx', sha256=file_sha256(root / 'coarse.onnx')),
             refine=NetworkFile(file='refine.onnx', sha256=file_sha256(root / 'refine.onnx')),
@@ -90,6 +94,31 @@ def write_tiny_bundle(
     )
     write_manifest(root, manifest)
     return root
+
+
+def tiny_merge_table() -> MergeTable:
+    """Make a table like no other fusion: three quarters of the refined byte, one of the coarse."""
+    coarse, refined = np.mgrid[:256, :256]
+    return MergeTable(np.rint(0.25 * coarse + 0.75 * refined).astype(np.uint8))
+
+
+def tiny_gain() -> CellGain:
+    """Expect of a cell what vehicle it is, less a little."""
+    return CellGain(weights={name: float(name == 'probability') for name in FEATURES}, bias=-0.01)
+
+
+def add_learned(bundle: ModelBundle) -> ModelBundle:
+    """Give a bundle what fusion and selector 'learned' need."""
+    merge_path, selector_path = bundle.root / 'merge.npy', bundle.root / 'selector.yaml'
+    tiny_merge_table().write(merge_path)
+    tiny_gain().write(selector_path)
+    merge, selector = (
+        NetworkFile(file=path.name, sha256=file_sha256(path))
+        for path in (merge_path, selector_path)
+    )
+    learned = LearnedFiles(merge=merge, selector=selector)
+    write_manifest(bundle.root, replace(bundle.manifest, learned=learned))
+    return ModelBundle.read(bundle.root)
 
 
 def read_tiny_bundle(root: Path, **options: float) -> ModelBundle:

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from support.tiny_bundle import write_redness_network
 from support.tiny_training import write_camvid
 
@@ -17,8 +18,10 @@ pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
 from support.hand_made_run import write_run
 
+from stseg_ros.assembly import resolve_settings
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.cli import main
+from stseg_ros.config import PipelineConfig
 from stseg_ros.training import export_bundle
 from stseg_ros.training.export_parity import NetworkParity
 
@@ -101,6 +104,64 @@ def test_whole_and_precision_without_scores(
     assert bundle.manifest.provenance['precision'] == 'float16'
     assert bundle.manifest.scores == {}
     assert 'Not scored' in (bundle.root / 'MODEL_CARD.md').read_text()
+
+
+def test_what_is_asked_for_is_recommended(run: Path, tmp_path: Path) -> None:
+    options = ('--selector', 'components', '--fusion', 'max')
+    assert export(run, '--output', tmp_path / 'bundle', *options) == 0
+    bundle = ModelBundle.read(tmp_path / 'bundle')
+    recommended = bundle.manifest.recommended
+    assert (recommended.selector, recommended.fusion) == ('components', 'max')
+    two_stages = [row for row in bundle.manifest.scores[LEFT_OUT]['results'] if 'fusion' in row]
+    assert {row['fusion'] for row in two_stages} == {'max', 'paste'}
+    assert 'chosen by `components`, fusion' in (bundle.root / 'MODEL_CARD.md').read_text()
+
+
+def test_learning_puts_table_and_weights_into_the_bundle(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(run, '--output', tmp_path / 'bundle', '--learn', '--no-scores') == 0
+    bundle = ModelBundle.read(tmp_path / 'bundle')
+    assert bundle.merge_path == tmp_path / 'bundle' / 'merge.npy'
+    assert bundle.selector_path == tmp_path / 'bundle' / 'selector.yaml'
+    # Learned is not yet recommended.
+    assert (bundle.manifest.recommended.selector, bundle.manifest.recommended.fusion) == (
+        'grid',
+        'add',
+    )
+    count = bundle.manifest.provenance['learned']['images']
+    assert f'learned from {count} held-out images; Dice in the regions of' in (
+        capsys.readouterr().out
+    )
+    resolve_settings(bundle, PipelineConfig(fusion='learned'))
+    # Exporting again without it leaves nothing of it.
+    assert export(run, '--output', tmp_path / 'bundle', '--no-scores') == 0
+    assert ModelBundle.read(tmp_path / 'bundle').merge_path is None
+    assert not bundle.merge_path.exists()
+    assert not bundle.selector_path.exists()
+
+
+def test_recommending_what_is_learned_learns_it(run: Path, tmp_path: Path) -> None:
+    assert export(run, '--output', tmp_path / 'bundle', '--fusion', 'learned') == 0
+    bundle = ModelBundle.read(tmp_path / 'bundle')
+    assert bundle.merge_path is not None
+    assert bundle.manifest.recommended.fusion == 'learned'
+    two_stages = [row for row in bundle.manifest.scores[LEFT_OUT]['results'] if 'fusion' in row]
+    assert [row['fusion'] for row in two_stages] == ['learned'] * 3 + ['paste']
+
+
+def test_nothing_held_out_is_nothing_to_learn_from(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = write_run(tmp_path / 'run', data, ('coarse', 'refine'))
+    recipe = yaml.safe_load((run / 'recipe.yaml').read_text())
+    for source in recipe['sources']:
+        source.pop('dev', None)
+    (run / 'recipe.yaml').write_text(yaml.safe_dump(recipe))
+    assert export(run, '--output', tmp_path / 'bundle', '--learn') == 2
+    message = capsys.readouterr().err
+    assert 'no images are held out to learn from; leave out --learn' in message
+    assert not (tmp_path / 'bundle').exists()
 
 
 def test_a_missing_validation_split_is_said(

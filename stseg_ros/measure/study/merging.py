@@ -11,6 +11,7 @@ import numpy as np
 from stseg_ros.config import FUSIONS
 from stseg_ros.logit_bytes import ZERO
 from stseg_ros.pipeline.fuse import merge_regions
+from stseg_ros.pipeline.merge_table import MergeTable
 from stseg_ros.records import Float32Array, Int32Array, UInt8Array
 
 # Width in pixels over which feathering lets refined logits in.
@@ -20,6 +21,7 @@ MEANINGS = {
     'paste': 'refined logits replace coarse ones (the paper)',
     'add': 'the sum of both',
     'max': 'the larger of both',
+    'learned': 'a table of both, fitted on the held-out images',
     'add_half': 'coarse logits and half the refined ones',
     'add_twice': 'coarse logits and twice the refined ones',
     'add_feather': f'add, refined logits fading out over {_FEATHER} pixels to the edges',
@@ -28,7 +30,11 @@ MEANINGS = {
 
 
 def merge_for_study(
-    logit_bytes_hw: UInt8Array, boxes_xyxy: Int32Array, refined_khw: UInt8Array, fusion: str
+    logit_bytes_hw: UInt8Array,
+    boxes_xyxy: Int32Array,
+    refined_khw: UInt8Array,
+    fusion: str,
+    table: MergeTable | None = None,
 ) -> None:
     """Merge refined logits into the map of the whole frame, in place.
 
@@ -37,9 +43,10 @@ def merge_for_study(
         boxes_xyxy: (K, 4) int32 half-open boxes inside the map; none overlap.
         refined_khw: (K, h, w) uint8 refined logits of those boxes.
         fusion: one of `MEANINGS`.
+        table: of fusion 'learned'.
     """
     if fusion in FUSIONS:
-        merge_regions(logit_bytes_hw, boxes_xyxy, refined_khw, fusion)
+        merge_regions(logit_bytes_hw, boxes_xyxy, refined_khw, fusion, table)
         return
     merge = _MERGE[fusion]
     for (left, top, right, bottom), refined_hw in zip(

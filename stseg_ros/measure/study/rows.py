@@ -62,16 +62,17 @@ def join_runs(runs: Sequence[Sequence[Sequence[Any]]]) -> Scores:
     """Join the rows of several runs on one set.
 
     Args:
-        runs: of each run what `as_rows` gave; the same choices in each.
+        runs: of each run what `as_rows` gave; the same choices in each, in any order.
 
     Returns:
         The spread of every figure by choice.
     """
     scores: Scores = {}
-    for same in zip(*runs, strict=True):
-        criterion, fusion, regions = same[0][:3]
-        assert all(row[:3] == same[0][:3] for row in same)
-        columns = zip(*(row[3:] for row in same), strict=True)
+    by_choice = [{tuple(row[:3]): row[3:] for row in rows} for rows in runs]
+    assert all(figures.keys() == by_choice[0].keys() for figures in by_choice)
+    for criterion, fusion, regions in by_choice[0]:
+        same = (figures[criterion, fusion, regions] for figures in by_choice)
+        columns = zip(*same, strict=True)
         scores[Choice(criterion=criterion, fusion=fusion, regions=regions)] = {
             name: Spread(values=values)
             for name, values in zip(_FIGURES, columns, strict=True)

@@ -20,6 +20,8 @@ class BoundarySelector(CellSelector):
     vehicles costs nothing, and a vehicle that stage 1 misses altogether stays missed.
     """
 
+    varies = True
+
     def select(
         self, coarse: CoarseResult, *, regions: int, refine_below: float
     ) -> RegionSelection:

@@ -40,6 +40,8 @@ class CellSelector(ABC):
     Cells of equal confidence come in row-major order.
     """
 
+    varies = False
+
     def __init__(self, *, grid: tuple[int, int], working_hw: tuple[int, int]) -> None:
         """Lay out the grid.
 

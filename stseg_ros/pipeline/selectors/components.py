@@ -36,6 +36,8 @@ class ComponentSelector:
     by up to half a region, or left out where that does not do.
     """
 
+    varies = True
+
     def __init__(
         self,
         *,

@@ -11,7 +11,13 @@ class RegionSelector(Protocol):
     """Chooses regions from what the coarse network says.
 
     A selector belongs to one camera: it may remember the frame before.
+
+    Attributes:
+        varies: whether it may choose fewer regions than it was allowed, also with nothing said
+            of their confidence.
     """
+
+    varies: bool
 
     def select(
         self, coarse: CoarseResult, *, regions: int, refine_below: float

@@ -23,6 +23,8 @@ class SlidingSelector:
     than the region, see `stseg_ros.pipeline.preprocess.FrameSampler`.
     """
 
+    varies = True
+
     def __init__(self, *, grid: tuple[int, int], working_hw: tuple[int, int]) -> None:
         """Take the size of a region.
 

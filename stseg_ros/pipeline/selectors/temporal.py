@@ -23,6 +23,7 @@ class TemporalSelector:
             criterion: ranks the regions of the frame remembered.
         """
         self._criterion = criterion
+        self.varies = criterion.varies
         self._before: CoarseResult | None = None
 
     def foresee(self, *, regions: int, refine_below: float) -> RegionSelection | None:

@@ -130,3 +130,10 @@ def test_computed_weights_are_left_alone() -> None:
     image = images(2, LARGE[1], 8, 8)
     doubled = opset13.multiply(weights(*LARGE, 3), opset13.constant(np.float32(2.0)))
     check_same(model_of(convolution(image, doubled), image), (2, 256, 8, 8), 0)
+
+
+def test_convolutions_along_one_axis_are_left_alone() -> None:
+    line = opset13.parameter([2, 768, 9], np.float32)
+    values = np.random.default_rng(5).normal(0.0, 0.02, (768, 768, 1)).astype(np.float32)
+    layer = opset13.convolution(line, opset13.constant(values), [1], [0], [0], [1])
+    check_same(model_of(layer, line), (2, 768, 9), 0)

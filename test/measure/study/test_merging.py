@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.tiny_bundle import tiny_merge_table
 
 from stseg_ros.config import FUSIONS
 from stseg_ros.measure.study.merging import MEANINGS, merge_for_study
@@ -21,7 +22,7 @@ def merged(fusion: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return coarse, refined and merged logits of the region, as real numbers."""
     coarse_hw, refined_khw = maps()
     fused_hw = coarse_hw.copy()
-    merge_for_study(fused_hw, BOX, refined_khw, fusion)
+    merge_for_study(fused_hw, BOX, refined_khw, fusion, tiny_merge_table())
     np.testing.assert_array_equal(fused_hw[:, :8], coarse_hw[:, :8])
     np.testing.assert_array_equal(fused_hw[:, 72:], coarse_hw[:, 72:])
     as_logits = [
@@ -35,8 +36,8 @@ def merged(fusion: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def test_the_pipelines_own_are_its_own(fusion: str) -> None:
     coarse_hw, refined_khw = maps()
     fused_hw, expected_hw = coarse_hw.copy(), coarse_hw.copy()
-    merge_for_study(fused_hw, BOX, refined_khw, fusion)
-    merge_regions(expected_hw, BOX, refined_khw, fusion)
+    merge_for_study(fused_hw, BOX, refined_khw, fusion, tiny_merge_table())
+    merge_regions(expected_hw, BOX, refined_khw, fusion, tiny_merge_table())
     np.testing.assert_array_equal(fused_hw, expected_hw)
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
-from support.tiny_bundle import WORKING_HW, read_tiny_bundle
+from support.tiny_bundle import (
+    WORKING_HW,
+    add_learned,
+    read_tiny_bundle,
+    tiny_gain,
+    tiny_merge_table,
+)
 
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import FUSIONS, SELECTORS, PipelineConfig
 from stseg_ros.measure.evaluate import LabelledFrame
+from stseg_ros.measure.learned.held_out_frame import refine_everywhere
 from stseg_ros.measure.study.areas import FP, TP
 from stseg_ros.measure.study.evidence import FrameEvidence, StudyNetworks
 from stseg_ros.measure.study.score import (
@@ -35,6 +43,9 @@ PLAN = StudyPlan(
     window_fusions=('add',),
     window_regions=(1, 5),
     video=True,
+    table=tiny_merge_table(),
+    gain=tiny_gain(),
+    learned_windows=(5,),
 )
 
 
@@ -56,7 +67,7 @@ def labelled(seed: int) -> LabelledFrame:
 @pytest.fixture(scope='module')
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
     folder = tmp_path_factory.mktemp('bundle')
-    return read_tiny_bundle(folder, coarse_gain=6.0, refine_gain=9.0)
+    return add_learned(read_tiny_bundle(folder, coarse_gain=6.0, refine_gain=9.0))
 
 
 @pytest.fixture(scope='module')
@@ -103,7 +114,13 @@ def test_every_choice_scores_what_the_pipeline_scores(
 @pytest.mark.parametrize('fusion', FUSIONS)
 def test_no_pair_of_cells_beats_the_oracle(networks: StudyNetworks, fusion: str) -> None:
     frame = labelled(5)
-    plan = StudyPlan(regions=(2,), fusions=(fusion,), window_fusions=(), window_regions=())
+    plan = StudyPlan(
+        regions=(2,),
+        fusions=(fusion,),
+        window_fusions=(),
+        window_regions=(),
+        table=tiny_merge_table(),
+    )
     study = FrameStudy(networks, plan)
     tallies = study.score(frame)
     best = tallies[Choice(criterion=ORACLE, fusion=fusion, regions=2)]
@@ -176,3 +193,28 @@ def test_no_region_is_refined_twice(
     monkeypatch.setattr(networks, 'refine', spy)
     FrameStudy(networks, PLAN).score(labelled(1))
     assert len(asked) == len(set(asked)) >= 16
+
+
+def test_the_learned_choices_alone_are_those_among_all(networks: StudyNetworks) -> None:
+    frame = labelled(4)
+    every = FrameStudy(networks, PLAN).score(frame)
+    some = FrameStudy(networks, replace(PLAN, only_learned=True)).score(frame)
+    wanted = {choice for choice in every if 'learned' in (choice.criterion, choice.fusion)}
+    # A random criterion draws anew.
+    assert set(some) == wanted
+    assert {choice.criterion for choice in wanted} >= {'grid', 'learned', 'components', ORACLE}
+    for choice in wanted:
+        if choice.criterion != 'random':
+            assert counted(some[choice]) == counted(every[choice]), choice
+
+
+def test_the_pixels_of_learned_windows_are_counted(networks: StudyNetworks) -> None:
+    frames = [labelled(seed) for seed in (6, 7)]
+    study = FrameStudy(networks, PLAN)
+    for frame in frames:
+        study.score(frame)
+    expected = sum(refine_everywhere(networks, frame).merge_counts(5) for frame in frames)
+    np.testing.assert_array_equal(study.merge_counts, expected)
+    without = FrameStudy(networks, replace(PLAN, learned_windows=()))
+    without.score(frames[0])
+    assert not without.merge_counts.any()

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stseg_ros.measure.study.sets import SETS, StudySet
+from stseg_ros.measure.study.sets import HELD_OUT, SETS, StudySet, sets_to_learn_from
 
 
 def test_every_set_has_its_own_title() -> None:
@@ -18,6 +18,23 @@ def test_every_set_has_its_own_title() -> None:
 def test_scenes_are_drawn_when_loaded() -> None:
     (scenes,) = [one for one in SETS if one.dataset == 'synthetic']
     assert len(scenes.load(Path('nowhere'), 7).names) == 7
+
+
+def test_nothing_is_learned_from_what_is_scored() -> None:
+    for scored in SETS:
+        used = sets_to_learn_from(scored)
+        assert used
+        assert scored not in used
+        # Held-out images of the same data set are of the same streets.
+        if scored.held_out:
+            assert scored.dataset not in {one.dataset for one in used}
+        else:
+            assert used == list(HELD_OUT)
+    learned, scored = (
+        set(next(one for one in sets if one.dataset == 'synthetic').load(Path(), 10).names)
+        for sets in (HELD_OUT, SETS)
+    )
+    assert not learned & scored
 
 
 @pytest.mark.parametrize(
