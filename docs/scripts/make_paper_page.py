@@ -1,10 +1,12 @@
 """Train the paper's recipe for each N_p and seed, score it, and write docs/results/paper.md.
 
-    .venv/bin/python docs/scripts/make_paper_page.py --data ~/data --runs runs --seeds 0 1 2
+    python docs/scripts/make_paper_page.py --data ~/data --runs runs --seeds 0 1 2
+    python docs/scripts/make_paper_page.py --data ~/data --runs runs --seeds 0 1 2 --small
 
 The whole table is a day's work for a GPU: choose `--parts` and `--share` by what the machine can
-do. Finished runs are not trained again, and what was scored earlier stays in the page, so that it
-can be filled bit by bit. Needs requirements/train.txt.
+do, or take `--small`, about an hour for three seeds on two CPU cores. Finished runs are
+not trained again, and what was scored earlier stays in the page, so that it can be filled bit by
+bit. Needs requirements/train.txt.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +27,93 @@ from stseg_ros.measure.seed_report import Spread
 
 DOCS = Path(__file__).parents[1]
 RECIPE = DOCS.parent / 'config' / 'train' / 'paper_camvid.yaml'
-# The baseline where there is no GPU: the refine network, trained on with some whole frames.
-SHORT_WHOLE = {'start_from': 'refine', 'batch': 8}
 PAGE = DOCS / 'results' / 'paper.md'
 RECORD = PAGE.with_suffix('.json')
 PARTS = (2, 4, 8, 16)
 # In steps: scoring the held-out images costs as much as many of them.
 DEV_EVERY = 1000
+FULL_HI_SIZE, SMALL_HI_SIZE = 512, 256
+SMALL_BATCH = 16
+SMALL_STEPS = {'coarse': 1200, 'refine': 600, 'whole': 300}
+# The baseline is the refine network of the largest parts, trained on with whole frames.
+WHOLE_OF = min(PARTS)
 
 INTRODUCTION = """\
 # The paper's recipe on CamVid
 
 Written by `docs/scripts/make_paper_page.py`; the figures are in `paper.json`. The recipe is
 `config/train/paper_camvid.yaml`, after Teixeira e Silva et al., ICMV 2022: their U-Net with
-18.84 M parameters, their losses, augmentation, optimiser and epochs, images resized to 512x512,
-and a grid of N_p x N_p cells, of which the N_p least confident are refined and pasted. Dice is
-pooled over all pixels of CamVid val at a threshold of 0.5; it is the mean over the seeds, with
-the lowest and the highest in brackets where there are several. `saved` is the part of the
-multiply-accumulates of the same network on the whole frame that two stages do without.
+18.84 M parameters, their losses, augmentation, optimiser and learning rate, images resized to
+hi_size x hi_size, and a grid of N_p x N_p cells, of which the N_p least confident are refined and
+pasted. Dice is pooled over all pixels of CamVid val at a threshold of 0.5 and at the images' own
+size; it is the mean over the seeds, with the lowest and the highest in brackets. `saved` is the
+part of the multiply-accumulates of the same network on the whole frame that two stages do without.
 
-What differs from the paper: the data set (the paper has KITTI, BDD100K and four biomedical ones);
-the scores are taken at the images' own size; where the refine network's epochs were cut, the table
-says to which share of the paper's. A baseline with a number of steps behind it was cut too: it is
-the refine network of that N_p, trained on for so many steps on batches of 8 whole frames; 150 are
-far too few, and nothing can be said from them of the 0.06 that the paper loses to its baseline.
-The whole recipe takes about three hours for each baseline on two CPU cores: it wants a GPU.
+The data set is not the paper's, which has KITTI, BDD100K and four biomedical ones: of KITTI and
+BDD100K too few labelled images are at hand to train on.
+"""
+
+SMALL_INTRODUCTION = f"""\
+## hi_size 256, the paper's smallest (BOWL2018)
+
+Cut to what two CPU cores train in an hour: batches of {SMALL_BATCH} instead of 64,
+{SMALL_STEPS['coarse']} steps for the coarse network and {SMALL_STEPS['refine']} for each refine
+network. The baseline is the refine network of N_p = {WHOLE_OF}, which knows the same scale, with
+{SMALL_STEPS['whole']} more steps on whole frames; each seed has one, whatever N_p is.
+"""
+
+FULL_INTRODUCTION = """\
+## hi_size 512, the paper's for KITTI
+
+With the paper's batch of 64 and its epochs; where those of the refine network were cut, the table
+says to which share. The baseline takes about three hours for each seed on two CPU cores: it wants
+a GPU.
 """
 
 
-def recipe_for(parts: int, share: float, whole_steps: int, folder: Path) -> Path:
-    """Write the recipe of one N_p, with a share of the paper's epochs."""
-    recipe: dict[str, Any] = yaml.safe_load(RECIPE.read_text(encoding='utf-8'))
-    recipe['regions'] = parts
-    recipe['geometry'] |= {'grid': [parts, parts], 'max_regions': parts}
-    for stage in ('refine', 'whole'):
-        epochs = max(1, round(recipe[stage]['epochs'] * share))
-        recipe[stage] |= {'epochs': epochs, 'dev_every': DEV_EVERY}
-    if whole_steps:
-        del recipe['whole']['epochs']
-        recipe['whole'] |= {**SHORT_WHOLE, 'steps': whole_steps}
-    path = folder / f'paper_camvid_{parts}.yaml'
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding='utf-8')
-    return path
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much of the recipe is trained.
+
+    Attributes:
+        hi_size: the frame's side, pixels.
+        share: of the paper's epochs of refine and whole, where `steps` is empty.
+        batch: images per step.
+        steps: optimiser steps by stage; empty takes the paper's epochs.
+    """
+
+    hi_size: int
+    share: float
+    batch: int
+    steps: Mapping[str, int]
+
+    def recipe(self, parts: int, folder: Path) -> Path:
+        """Write the recipe of one N_p."""
+        recipe: dict[str, Any] = yaml.safe_load(RECIPE.read_text(encoding='utf-8'))
+        recipe['regions'] = parts
+        recipe['geometry'] |= {
+            'working_hw': [self.hi_size, self.hi_size],
+            'grid': [parts, parts],
+            'max_regions': parts,
+        }
+        for stage in ('coarse', 'refine', 'whole'):
+            part = recipe[stage]
+            part['batch'] = self.batch
+            if self.steps:
+                del part['epochs']
+                part |= {'steps': self.steps[stage], 'dev_every': self.steps[stage] // 2}
+            elif stage != 'coarse':
+                part |= {'epochs': max(1, round(part['epochs'] * self.share))}
+                part |= {'dev_every': DEV_EVERY}
+        if self.steps:
+            recipe['whole']['start_from'] = 'refine'
+        path = folder / f'paper_camvid_{self.hi_size}_{parts}.yaml'
+        path.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding='utf-8')
+        return path
+
+    def note(self) -> dict[str, Any]:
+        """Say for the record what was cut."""
+        return {'steps': dict(self.steps)} if self.steps else {'share': self.share}
 
 
 def share_coarse(run: Path) -> None:
@@ -87,74 +136,102 @@ def check(status: int) -> None:
         sys.exit(status)
 
 
-def train_and_score(parts: int, seed: int, arguments: argparse.Namespace) -> None:
+def read_record() -> dict[str, Any]:
+    """Read what was scored so far: by hi_size, N_p and seed."""
+    record: dict[str, Any] = {}
+    if RECORD.is_file():
+        record = json.loads(RECORD.read_text(encoding='utf-8'))
+    return record
+
+
+def train_and_score(parts: int, seed: int, plan: Plan, arguments: argparse.Namespace) -> None:
     """Train one N_p with one seed, and note the scores."""
-    run: Path = arguments.runs / f'paper_seed{seed}_{parts}'
+    run: Path = arguments.runs / f'paper{plan.hi_size}_seed{seed}_{parts}'
     share_coarse(run)
-    stages = ['coarse', 'refine', *(['whole'] if arguments.whole else [])]
-    recipe = recipe_for(parts, arguments.share, arguments.whole_steps, arguments.runs)
+    with_whole = arguments.whole or (bool(plan.steps) and parts == WHOLE_OF)
+    stages = ['coarse', 'refine', *(['whole'] if with_whole else [])]
+    recipe = plan.recipe(parts, arguments.runs)
     command = ['train', str(recipe), '--data', str(arguments.data), '--output', str(run)]
     check(stseg([*command, f'--seed={seed}', '--resume', '--stage', *stages]))
     camvid = ['--dataset', 'camvid', '--data', str(arguments.data / 'camvid'), '--split', 'val']
     scores = run / 'val.json'
     how = ['--threshold', '0.5', '--fusion', 'paste', '--regions', str(parts)]
     check(stseg(['evaluate', '--run', str(run), *camvid, *how, '--json', str(scores)]))
-    record = json.loads(RECORD.read_text(encoding='utf-8')) if RECORD.is_file() else {}
-    record.setdefault(str(parts), {})[str(seed)] = {
-        'share': arguments.share,
-        'whole_steps': arguments.whole_steps if arguments.whole else None,
-        'results': json.loads(scores.read_text(encoding='utf-8'))['results'],
-    }
+    record = read_record()
+    by_seed = record.setdefault(str(plan.hi_size), {}).setdefault(str(parts), {})
+    results = json.loads(scores.read_text(encoding='utf-8'))['results']
+    by_seed[str(seed)] = plan.note() | {'results': results}
     RECORD.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
 
 
-def table(record: dict[str, Any]) -> str:
-    """Write what was scored so far."""
+def dice_by_seed(by_seed: dict[str, Any], mode: str) -> dict[str, float]:
+    """Collect one mode's Dice."""
+    return {
+        seed: row['dice']
+        for seed, scored in by_seed.items()
+        for row in scored['results']
+        if row['mode'] == mode
+    }
+
+
+def spread(dice: dict[str, float]) -> str:
+    """Write the mean over the seeds with the lowest and the highest."""
+    return str(Spread(values=tuple(dice.values()))) if dice else 'not trained'
+
+
+def table(by_parts: dict[str, Any]) -> str:
+    """Write what was scored with one hi_size."""
     lines = [
-        '| N_p | seeds | share of epochs | coarse only | two-stage | whole | saved |',
-        '| --- | --- | --- | --- | --- | --- | --- |',
+        '| N_p | seeds | epochs of refine | coarse only | two-stage | saved |',
+        '| --- | --- | --- | --- | --- | --- |',
     ]
-    for parts, by_seed in sorted(record.items(), key=lambda item: int(item[0])):
-        dice = {}
-        for mode in ('coarse', 'two_stage', 'whole'):
-            found = [
-                row['dice']
-                for scored in by_seed.values()
-                for row in scored['results']
-                if row['mode'] == mode
-            ]
-            dice[mode] = str(Spread(values=tuple(found))) if found else 'not trained'
+    for parts, by_seed in sorted(by_parts.items(), key=lambda item: int(item[0])):
         rows = next(iter(by_seed.values()))['results']
         macs = {row['mode']: row['macs'] for row in rows}
         region_macs = (macs['two_stage'] - macs['coarse']) / int(parts)
         saved = 1.0 - macs['two_stage'] / (region_macs * int(parts) ** 2)
-        shares = sorted({scored['share'] for scored in by_seed.values()})
-        short = sorted({scored['whole_steps'] for scored in by_seed.values()} - {None, 0})
-        if short:
-            dice['whole'] += f', {short[0]} steps'
-        cells = (
-            parts,
-            ', '.join(by_seed),
-            ', '.join(f'{share:g}' for share in shares),
-            dice['coarse'],
-            dice['two_stage'],
-            dice['whole'],
-            f'{saved:.0%}',
-        )
+        shares = {scored.get('share') for scored in by_seed.values()}
+        cut = ', '.join('see above' if share is None else f'{share:g}' for share in shares)
+        coarse, fine = (spread(dice_by_seed(by_seed, mode)) for mode in ('coarse', 'two_stage'))
+        cells = (parts, ', '.join(by_seed), cut, coarse, fine, f'{saved:.0%}')
         lines.append(f'| {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
 
 
-def gains(record: dict[str, Any]) -> str:
-    """Write what two stages gain over the coarse network alone, seed by seed."""
-    lines = []
-    for parts, by_seed in sorted(record.items(), key=lambda item: int(item[0])):
-        found = []
-        for scored in by_seed.values():
-            dice = {row['mode']: row['dice'] for row in scored['results']}
-            found.append(f'{dice["two_stage"] - dice["coarse"]:+.3f}')
-        lines.append(f'- N_p = {parts}: {", ".join(found)} (seeds {", ".join(by_seed)})')
-    return 'Two stages against coarse only:\n\n' + '\n'.join(lines) + '\n'
+def whole_dice(by_parts: dict[str, Any]) -> dict[str, float]:
+    """Collect the baseline's Dice by seed, with whichever N_p it was scored."""
+    found: dict[str, float] = {}
+    for by_seed in by_parts.values():
+        found |= dice_by_seed(by_seed, 'whole')
+    return found
+
+
+def gains(by_parts: dict[str, Any]) -> str:
+    """Write what two stages gain over the others, seed by seed."""
+    whole = whole_dice(by_parts)
+    lines = [f'The whole frame: {spread(whole)}.\n\nTwo stages against the others, by seed:\n']
+    for parts, by_seed in sorted(by_parts.items(), key=lambda item: int(item[0])):
+        fine = dice_by_seed(by_seed, 'two_stage')
+        against = {'coarse only': dice_by_seed(by_seed, 'coarse'), 'whole frame': whole}
+        for name, other in against.items():
+            seeds = [seed for seed in fine if seed in other]
+            if seeds:
+                found = ', '.join(f'{fine[seed] - other[seed]:+.3f}' for seed in seeds)
+                lines.append(
+                    f'- N_p = {parts}, against {name}: {found} (seeds {", ".join(seeds)})'
+                )
+    return '\n'.join(lines) + '\n'
+
+
+def page(record: dict[str, Any]) -> str:
+    """Write the page from the record."""
+    written = [INTRODUCTION]
+    introductions = {SMALL_HI_SIZE: SMALL_INTRODUCTION, FULL_HI_SIZE: FULL_INTRODUCTION}
+    for hi_size, introduction in introductions.items():
+        if str(hi_size) in record:
+            by_parts = record[str(hi_size)]
+            written += [introduction, table(by_parts), gains(by_parts)]
+    return '\n'.join(written)
 
 
 def main() -> None:
@@ -167,25 +244,26 @@ def main() -> None:
     )
     parser.add_argument('--parts', type=int, nargs='+', default=PARTS, help='values of N_p')
     parser.add_argument(
+        '--small', action='store_true', help='hi_size 256 and few steps, with the baseline'
+    )
+    parser.add_argument(
         '--share', type=float, default=1.0, help="of the paper's epochs of refine and whole"
     )
     parser.add_argument(
         '--whole', action='store_true', help='train the baseline too, per N_p given'
     )
-    parser.add_argument(
-        '--whole-steps',
-        type=int,
-        default=0,
-        help='a short baseline: so many steps from the refine network on; 0 is the whole recipe',
-    )
     arguments = parser.parse_args()
     arguments.runs.mkdir(parents=True, exist_ok=True)
+    plan = Plan(
+        hi_size=SMALL_HI_SIZE if arguments.small else FULL_HI_SIZE,
+        share=arguments.share,
+        batch=SMALL_BATCH if arguments.small else 64,
+        steps=SMALL_STEPS if arguments.small else {},
+    )
     for seed in arguments.seeds:
         for parts in arguments.parts:
-            train_and_score(parts, seed, arguments)
-    record = json.loads(RECORD.read_text(encoding='utf-8'))
-    page = f'{INTRODUCTION}\n{table(record)}\n{gains(record)}'
-    PAGE.write_text(page, encoding='utf-8')
+            train_and_score(parts, seed, plan, arguments)
+    PAGE.write_text(page(read_record()), encoding='utf-8')
 
 
 if __name__ == '__main__':

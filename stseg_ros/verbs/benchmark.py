@@ -5,37 +5,43 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
 from stseg_ros.config import PRECISIONS, PipelineConfig
 from stseg_ros.errors import ConfigError
+from stseg_ros.verbs.backend_argument import add_backend_argument
+from stseg_ros.verbs.benchmark_numbers import (
+    CAMERAS,
+    FRAMES,
+    QUICK_FRAMES,
+    QUICK_REPEATS,
+    REPEATS,
+    SIZES,
+    read_cameras,
+    read_frames,
+    read_regions,
+    read_repeats,
+    read_sizes,
+)
 from stseg_ros.verbs.method_arguments import add_method_arguments
 from stseg_ros.verbs.output_folder import make_output_folder
-
-if TYPE_CHECKING:
-    from stseg_ros.bundle import Geometry
 
 SUMMARY = """\
 Time a bundle in one run, on one backend, in turns: the whole frame by one network, coarse only,
 two stages with several numbers of regions, and the method's published procedure with the same
-networks; at several frame sizes. Ratios come with 95 % intervals. Decoding and messages are not in
-it, nor several cameras at once. Let nothing else run meanwhile."""
+networks; at several frame sizes; and several cameras on one pair of networks. Ratios come with
+95 % intervals. Decoding and messages are not in it. Let nothing else run meanwhile."""
 EXAMPLES = """
 stseg benchmark
 stseg benchmark --bundle models/my_kitti --images ~/data/kitti --sizes 1242x375 --output timing
 stseg benchmark --backend openvino --threads 2 --regions 4,8 --sizes 1280x720 --json timing.json
+stseg benchmark --cameras 1,2,3,4,6 --sizes 1280x720 --output timing
 stseg benchmark --quick
 """
-
-_SIZES = '640x480,1280x720,1920x1080,3840x2160'
-_REPEATS, _FRAMES = 30, 4
-_QUICK_REPEATS, _QUICK_FRAMES = 3, 2
-_MOST_REPEATS, _MOST_FRAMES = 1000, 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '(default: synthetic scenes)',
     )
     what.add_argument(
-        '--frames', type=int, metavar='N', help=f'pictures taken in turn (default: {_FRAMES})'
+        '--frames', type=int, metavar='N', help=f'pictures taken in turn (default: {FRAMES})'
     )
     what.add_argument(
-        '--sizes', default=_SIZES, metavar='WxH,WxH', help='frame sizes (default: %(default)s)'
+        '--sizes', default=SIZES, metavar='WxH,WxH', help='frame sizes (default: %(default)s)'
     )
     what.add_argument(
         '--regions',
@@ -69,27 +75,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='regions to refine; 0 is coarse only, always timed (default: 0,2,4,8,16 and the '
         "settings' own number)",
     )
+    what.add_argument(
+        '--cameras',
+        default=CAMERAS,
+        metavar='N,N',
+        help='numbers of cameras on one pair of networks, at the size nearest to 1280x720; 0 '
+        'leaves them out (default: %(default)s)',
+    )
     add_method_arguments(what)
     how = parser.add_argument_group('how')
     how.add_argument(
         '--repeats',
         type=int,
         metavar='N',
-        help=f'rounds; each times 3 frames of each (default: {_REPEATS})',
+        help=f'rounds; each times 3 frames of each (default: {REPEATS})',
     )
     how.add_argument(
         '--quick',
         action='store_true',
-        help=f'{_QUICK_REPEATS} rounds, {_QUICK_FRAMES} pictures: to see that it works',
+        help=f'{QUICK_REPEATS} rounds, {QUICK_FRAMES} pictures: to see that it works',
     )
     how.add_argument('--seed', type=int, default=0, help='of the order in each round (default: 0)')
-    how.add_argument('--backend', default='auto', help='inference backend (default: %(default)s)')
+    add_backend_argument(how)
     how.add_argument('--threads', type=int, default=0, metavar='N', help='CPU threads')
     how.add_argument('--precision', choices=PRECISIONS, default='default')
     out = parser.add_argument_group('output')
     out.add_argument('--json', type=Path, metavar='FILE', help='write all figures as JSON')
     out.add_argument(
-        '--output', type=Path, metavar='DIR', help='write benchmark.json and two figures'
+        '--output', type=Path, metavar='DIR', help='write benchmark.json and the figures'
     )
 
 
@@ -106,9 +119,10 @@ def run(arguments: argparse.Namespace) -> int:
         StsegError: a setting, the bundle, the images or the backend are at fault.
     """
     # What is cheap to check comes before what takes minutes.
-    sizes_hw = _sizes(arguments.sizes)
-    repeats = _repeats(arguments)
-    frames = _frames(arguments)
+    sizes_hw = read_sizes(arguments.sizes)
+    repeats = read_repeats(arguments)
+    frames = read_frames(arguments)
+    cameras = read_cameras(arguments.cameras)
     config = PipelineConfig(
         preset=arguments.preset,
         selector=arguments.selector,
@@ -123,7 +137,9 @@ def run(arguments: argparse.Namespace) -> int:
     from stseg_ros.assembly import resolve_settings
 
     usual = resolve_settings(bundle, config).regions
-    regions = _regions(arguments.regions, bundle, usual)
+    regions = read_regions(arguments.regions, bundle, usual)
+    # What the figures show where they can show one number only.
+    shown = usual if usual in regions else max(regions, default=0)
     targets = _targets(arguments)
 
     from stseg_ros.measure.benchmark.machine import describe_machine
@@ -144,6 +160,8 @@ def run(arguments: argparse.Namespace) -> int:
         procedure=Procedure(rounds=repeats, seed=arguments.seed),
         images=arguments.images,
         frames=frames,
+        cameras=cameras,
+        camera_regions=shown,
     )
     with ExitStack() as bars:
         document = run_benchmark(bundle, options, _bars(bars))
@@ -151,7 +169,6 @@ def run(arguments: argparse.Namespace) -> int:
     for note in document['notes']:
         print(f'note: {note}')
     print(f'\n{format_tables(document)}')
-    shown = usual if usual in regions else max(regions, default=0)
     _write(document, shown, arguments.output, targets)
     return 0
 
@@ -175,66 +192,6 @@ def _bars(stack: ExitStack) -> Callable[[str, int], Callable[[int], object]]:
         return update
 
     return start
-
-
-def _sizes(text: str) -> list[tuple[int, int]]:
-    from stseg_ros.pipeline.preprocess import LARGEST_PIXELS, SMALLEST_SIDE
-
-    sizes_hw = []
-    for word in text.split(','):
-        match = re.fullmatch(r'\s*(\d+)x(\d+)\s*', word)
-        if match is None:
-            raise ConfigError(f"--sizes is '{text}'; give sizes such as 1280x720,1920x1080")
-        width, height = int(match[1]), int(match[2])
-        if min(width, height) < SMALLEST_SIDE or width * height > LARGEST_PIXELS:
-            raise ConfigError(
-                f'--sizes has {width}x{height}; give {SMALLEST_SIDE}x{SMALLEST_SIDE} to '
-                f'{LARGEST_PIXELS // 1_000_000} megapixels'
-            )
-        sizes_hw.append((height, width))
-    return list(dict.fromkeys(sizes_hw))
-
-
-def _repeats(arguments: argparse.Namespace) -> int:
-    repeats = arguments.repeats
-    if repeats is None:
-        return _QUICK_REPEATS if arguments.quick else _REPEATS
-    # From one round no interval can be told.
-    if not 2 <= repeats <= _MOST_REPEATS:
-        raise ConfigError(f'--repeats is {repeats}; give 2 to {_MOST_REPEATS}')
-    return int(repeats)
-
-
-def _frames(arguments: argparse.Namespace) -> int:
-    frames = arguments.frames
-    if frames is None:
-        return _QUICK_FRAMES if arguments.quick else _FRAMES
-    if not 1 <= frames <= _MOST_FRAMES:
-        raise ConfigError(f'--frames is {frames}; give 1 to {_MOST_FRAMES}')
-    return int(frames)
-
-
-def _regions(text: str | None, bundle: ModelBundle, usual: int) -> list[int]:
-    """Read the numbers of regions above 0, ascending."""
-    from stseg_ros.measure.benchmark.cases import MOST_COUNTS, most_regions, usual_counts
-
-    geometry: Geometry = bundle.geometry
-    if text is None:
-        return usual_counts(geometry, usual)
-    most = most_regions(geometry)
-    try:
-        regions = sorted({int(word) for word in text.split(',')})
-    except ValueError as err:
-        raise ConfigError(f"--regions is '{text}'; give whole numbers, such as 0,4,8") from err
-    if not 0 <= regions[0] <= regions[-1] <= most:
-        raise ConfigError(
-            f"--regions is '{text}'; give numbers from 0 (coarse only) to {most}, the most that "
-            f'{bundle.name} refines'
-        )
-    regions = [count for count in regions if count]
-    if len(regions) > MOST_COUNTS:
-        raise ConfigError(f"--regions is '{text}'; give at most {MOST_COUNTS} numbers above 0")
-    return regions
 
 
 def _targets(arguments: argparse.Namespace) -> list[Path]:
@@ -270,10 +227,17 @@ def _write(
         path.write_text(text, encoding='utf-8')
     written = list(targets)
     if output is not None:
-        from stseg_ros.measure.benchmark.figures import draw_time_by_regions, draw_time_by_size
+        from stseg_ros.measure.benchmark.figures import (
+            draw_time_by_cameras,
+            draw_time_by_regions,
+            draw_time_by_size,
+        )
 
         written += [output / 'time_by_regions.png', output / 'time_by_size.png']
         draw_time_by_regions(document, written[-2])
         draw_time_by_size(document, shown, written[-1])
+        if document['cameras']:
+            written.append(output / 'time_by_cameras.png')
+            draw_time_by_cameras(document, written[-1])
     if written:
         print(f'written: {", ".join(str(path) for path in written)}')

@@ -64,7 +64,7 @@ def document(output: Path) -> dict[str, Any]:
 
 def test_what_was_asked_for_is_written(output: Path) -> None:
     names = {path.name for path in output.iterdir()}
-    figures = {'time_by_regions.png', 'time_by_size.png'}
+    figures = {'time_by_regions.png', 'time_by_size.png', 'time_by_cameras.png'}
     assert names == {'benchmark.json', 'again.json', *figures}
     assert (output / 'benchmark.json').read_text() == (output / 'again.json').read_text()
     assert all((output / name).read_bytes().startswith(b'\x89PNG') for name in figures)
@@ -98,6 +98,16 @@ def test_the_figures_of_a_row_fit_together(document: dict[str, Any]) -> None:
             assert list(row['stages_ms']) == ['preprocess', 'coarse', 'select', 'refine', 'fuse']
 
 
+def test_cameras_are_timed_at_the_size_nearest_to_a_camera(document: dict[str, Any]) -> None:
+    """The bundle's own 4 regions, of which a batch of 16 holds those of four cameras."""
+    rows = document['cameras']
+    expected = [(1, 'in turn')]
+    expected += [(count, way) for count in (2, 3, 4) for way in ('in turn', 'joined')]
+    assert [(row['cameras'], row['way']) for row in rows] == expected
+    assert {(row['size'], row['regions']) for row in rows} == {('256x128', 4)}
+    assert all(row['round_ms']['p50'] > 0.0 for row in rows)
+
+
 def test_masks_are_equal_where_the_arithmetic_is(document: dict[str, Any]) -> None:
     """With all cells refined, at the working size, both give the refine network's own answer."""
     (masks,) = [
@@ -110,14 +120,13 @@ def test_masks_are_equal_where_the_arithmetic_is(document: dict[str, Any]) -> No
 
 
 def test_the_document_tells_what_was_measured_and_on_what(document: dict[str, Any]) -> None:
-    assert (document['schema'], document['bundle']) == (1, 'tiny')
+    assert (document['schema'], document['bundle']) == (2, 'tiny')
     assert document['whole_network'] == 'own'
     assert set(document['sha256']) == {'coarse', 'refine', 'whole'}
     assert document['backend'] == 'onnxruntime'
     assert document['machine']['usable_cores'] >= 1
     assert {'python', 'numpy'} <= set(document['versions'])
     assert document['procedure']['frames_from'] == '2 of 3 images of blocks'
-    assert document['procedure']['left_out'] == ['several cameras at once']
     memory = document['memory_mib']
     assert memory['peak'] >= memory['measured'] > 1.0
     has_energy = not document['energy'].startswith('not available')
@@ -131,7 +140,8 @@ def test_a_bundle_without_baseline_borrows_one_and_says_so(
     monkeypatch.setattr(frames, 'render_scene', lambda seed: render_scene(seed, (48, 64)))
     bundle, path = write_tiny_bundle(tmp_path / 'tiny'), tmp_path / 'new' / 'timing.json'
     size = '--sizes', '160x90'
-    assert benchmark('--bundle', bundle, *QUICK, *size, '--regions', '2', '--json', path) == 0
+    arguments = *QUICK, *size, '--regions', '2', '--cameras', '2', '--json', path
+    assert benchmark('--bundle', bundle, *arguments) == 0
     shown = capsys.readouterr().out
     assert 'note: the bundle has no whole-frame network' in shown
     assert '2 synthetic scenes' in shown
@@ -139,6 +149,8 @@ def test_a_bundle_without_baseline_borrows_one_and_says_so(
     assert f'written: {path}' in shown
     document = json.loads(path.read_text())
     assert document['whole_network'] == 'refine network, enlarged'
+    found = [(row['cameras'], row['way']) for row in document['cameras']]
+    assert found == [(1, 'in turn'), (2, 'in turn'), (2, 'joined')]
     assert set(document['sha256']) == {'coarse', 'refine'}
     assert [row['mode'] for row in document['results']] == [
         'whole',
@@ -161,14 +173,15 @@ def test_a_refine_network_that_sees_the_coarse_logits_has_nothing_to_compare_wit
     write_manifest(root, dataclasses.replace(manifest, geometry=geometry, networks=networks))
     images, target = write_blocks(tmp_path / 'blocks'), tmp_path / 'timing.json'
     places = '--bundle', root, '--images', images, '--json', target
-    assert benchmark(*places, '--quick', '--backend', 'onnxruntime', '--sizes', '64x48') == 0
+    quick = '--quick', '--backend', 'onnxruntime', '--sizes', '64x48', '--cameras', '0'
+    assert benchmark(*places, *quick) == 0
     shown = capsys.readouterr().out
     assert 'no whole-frame baseline: its refine network needs the coarse logits' in shown
     assert 'no published procedure: ' in shown
     document = json.loads(target.read_text())
     assert {row['mode'] for row in document['results']} == {'coarse', 'two_stage'}
     assert (document['whole_network'], document['reference']) == (None, None)
-    assert document['masks'] == []
+    assert document['masks'] == document['cameras'] == []
 
 
 @pytest.mark.parametrize(
@@ -181,6 +194,8 @@ def test_a_refine_network_that_sees_the_coarse_logits_has_nothing_to_compare_wit
         (('--regions', '1,2,3,4,5,6,7,8,9'), 'give at most 8 numbers above 0'),
         (('--repeats', '1'), '--repeats is 1; give 2 to'),
         (('--frames', '0'), '--frames is 0; give 1 to'),
+        (('--cameras', '1,17'), "--cameras is '1,17'; give numbers from 1 to 16, or 0"),
+        (('--cameras', 'all'), "--cameras is 'all'; give whole numbers"),
         (('--seed', '-1'), '--seed is -1; give 0 or more'),
         (('--backend', 'magic'), "--backend is 'magic'; expected one of"),
         (('--images', '/nowhere'), '/nowhere: no such folder'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ SIZES_HW = ((480, 640), (720, 1280), (1080, 1920), (2160, 3840))
 MOST_COUNTS = 8
 
 _COUNTS = (2, 4, 8, 16)
+# Several cameras are timed at one size, that of a usual camera.
+_CAMERA_HW = (720, 1280)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,3 +107,16 @@ def usual_counts(geometry: Geometry, recommended: int) -> list[int]:
     most = most_regions(geometry)
     counts = {count for count in (*_COUNTS, recommended) if 0 < count <= most}
     return sorted(counts or {most})
+
+
+def camera_size(sizes_hw: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Choose the size at which several cameras are timed.
+
+    Args:
+        sizes_hw: the sizes that are timed, at least one.
+
+    Returns:
+        The one whose number of pixels is nearest to that of 1280x720.
+    """
+    usual = _CAMERA_HW[0] * _CAMERA_HW[1]
+    return min(sizes_hw, key=lambda size_hw: abs(math.log(size_hw[0] * size_hw[1] / usual)))

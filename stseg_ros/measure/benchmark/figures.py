@@ -1,4 +1,4 @@
-"""Time against the number of regions, and against the frame size."""
+"""Time against the number of regions, against the frame size, and against cameras."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stseg_ros.measure.benchmark.cameras import IN_TURN, JOINED
 from stseg_ros.measure.benchmark.cases import REFERENCE, STAGES
 from stseg_ros.measure.candidates import COARSE, TWO_STAGE, WHOLE
 from stseg_ros.measure.score_figure import MODE_COLOURS
@@ -19,6 +20,7 @@ _STAGE_COLOURS = dict(
     zip(STAGES, ('#9aa5b1', '#5b8def', '#f2b134', '#1f3c88', '#c3c8ce'), strict=True)
 )
 _REFERENCE_COLOUR = '#6d5a96'
+_WAY_COLOURS = {IN_TURN: MODE_COLOURS[TWO_STAGE], JOINED: '#d1495b'}
 _DOTS_PER_INCH = 130
 _INCHES_PER_SIZE, _HEIGHT_INCHES = 3.6, 4.5
 _WIDTH_INCHES = 8.0
@@ -86,6 +88,35 @@ def draw_time_by_size(document: Mapping[str, Any], regions: int, path: Path) -> 
     axes.set_xticks(list(places), list(places.values()))
     axes.minorticks_off()
     axes.set(xlabel='frame size', ylabel='ms per frame, median', ylim=(0, None))
+    _tidy(axes)
+    axes.legend(frameon=False)
+    figure.savefig(path)
+
+
+def draw_time_by_cameras(document: Mapping[str, Any], path: Path) -> None:
+    """Draw the median of a round, divided by the cameras, against their number.
+
+    Args:
+        document: what `run_benchmark` returned, with several cameras.
+        path: the PNG file.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(
+        figsize=(_WIDTH_INCHES, _HEIGHT_INCHES), dpi=_DOTS_PER_INCH, layout='constrained'
+    )
+    rows = document['cameras']
+    figure.suptitle(f'{_title(document)}, {rows[0]["size"]}, K = {rows[0]["regions"]}')
+    axes = figure.add_subplot()
+    for way, colour in _WAY_COLOURS.items():
+        own = [row for row in rows if row['way'] == way]
+        if own:
+            counts, times = zip(*((row['cameras'], row['frame_ms']) for row in own), strict=True)
+            axes.plot(counts, times, 'o-', color=colour, label=way)
+    axes.set_xticks(sorted({row['cameras'] for row in rows}))
+    axes.set(
+        xlabel='cameras on one pair of networks', ylabel='ms per frame, median', ylim=(0, None)
+    )
     _tidy(axes)
     axes.legend(frameon=False)
     figure.savefig(path)

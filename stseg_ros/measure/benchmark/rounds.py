@@ -10,15 +10,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from stseg_ros.measure.benchmark.cases import STAGES, Case
+from stseg_ros.measure.benchmark.cases import STAGES
 from stseg_ros.measure.benchmark.resources import EnergyMeter
 from stseg_ros.measure.benchmark.timings import Int64Array
 from stseg_ros.records import Frame, FrameTiming
 
 Runner = Callable[[Frame], FrameTiming]
+
+
+class Timed(Protocol):
+    """Anything that has turns, on frames of one size."""
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """The frames' size in pixels."""
+        ...
+
+
+AnyCase = TypeVar('AnyCase', bound=Timed)
 
 WARM_UP_FRAMES = 3
 
@@ -70,7 +83,7 @@ class Samples:
 
 
 def warm_up(
-    runners: Mapping[Case, Runner],
+    runners: Mapping[AnyCase, Runner],
     frames: Mapping[tuple[int, int], Sequence[Frame]],
     progress: Callable[[int], object],
 ) -> None:
@@ -92,13 +105,13 @@ def warm_up(
 
 
 def measure(
-    runners: Mapping[Case, Runner],
+    runners: Mapping[AnyCase, Runner],
     frames: Mapping[tuple[int, int], Sequence[Frame]],
     procedure: Procedure,
     *,
     meter: EnergyMeter | None,
     progress: Callable[[int], object],
-) -> dict[Case, Samples]:
+) -> dict[AnyCase, Samples]:
     """Measure all cases, one turn each in every round; in one round all see the same pictures.
 
     Args:

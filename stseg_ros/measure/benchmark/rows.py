@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from stseg_ros.measure.benchmark.cameras import IN_TURN, JOINED, CameraCase
 from stseg_ros.measure.benchmark.cases import REFERENCE, STAGES, Case
 from stseg_ros.measure.benchmark.rounds import Samples
 from stseg_ros.measure.benchmark.timings import Ratio, quantiles_ms, ratio_of_medians
@@ -30,6 +32,46 @@ def result_rows(samples: Mapping[Case, Samples]) -> list[dict[str, Any]]:
         nothing to compare with.
     """
     return [_row(case, samples) for case in samples]
+
+
+def camera_rows(samples: Mapping[CameraCase, Samples]) -> list[dict[str, Any]]:
+    """Work out the figures of several cameras on one pair of networks.
+
+    Args:
+        samples: what was measured, by case; a call is a round, one frame of every camera.
+
+    Returns:
+        For each case, in order: `size`, `way`, `cameras`, `regions`, timed `rounds`; `round_ms`
+        (quantiles of a round), `frame_ms` (its median divided by the cameras), `frames_per_s` of
+        all cameras together, `cpu_ms` per frame; and as ratios with intervals
+        `frame_over_one_camera` (what a frame takes beside others, as a multiple of what it takes
+        alone) and `faster_than_in_turn`, None where there is nothing to compare with.
+    """
+    return [_camera_row(case, samples) for case in samples]
+
+
+def _camera_row(case: CameraCase, samples: Mapping[CameraCase, Samples]) -> dict[str, Any]:
+    own = samples[case]
+    alone = samples[dataclasses.replace(case, way=IN_TURN, cameras=1)]
+    in_turn = samples[dataclasses.replace(case, way=IN_TURN)] if case.way == JOINED else None
+    over_one = None
+    if case.cameras > 1:
+        over_one = _plain(ratio_of_medians(own.wall_ns // case.cameras, alone.wall_ns))
+    round_ms = quantiles_ms(own.wall_ns)
+    frames = own.wall_ns.size * case.cameras
+    return {
+        'size': case.size,
+        'way': case.way,
+        'cameras': case.cameras,
+        'regions': case.regions,
+        'rounds': int(own.wall_ns.size),
+        'round_ms': round_ms,
+        'frame_ms': round(round_ms['p50'] / case.cameras, 4),
+        'frames_per_s': round(_NS_PER_S * frames / float(own.wall_ns.sum()), 3),
+        'cpu_ms': round(float(own.cpu_ns.sum()) / frames / _NS_PER_MS, 4),
+        'frame_over_one_camera': over_one,
+        'faster_than_in_turn': _faster(own, in_turn),
+    }
 
 
 def _row(case: Case, samples: Mapping[Case, Samples]) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stseg_ros.assembly import resolve_selector
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig
-from stseg_ros.measure.benchmark.cases import Case, list_cases
+from stseg_ros.measure.benchmark.cameras import CameraCase, list_camera_cases
+from stseg_ros.measure.benchmark.cases import Case, camera_size, list_cases
 from stseg_ros.measure.benchmark.frames import FrameSet, load_frames
 from stseg_ros.measure.benchmark.machine import describe_machine
 from stseg_ros.measure.benchmark.masks import compare_masks
@@ -22,14 +24,15 @@ from stseg_ros.measure.benchmark.resources import (
     Memory,
     read_memory,
 )
-from stseg_ros.measure.benchmark.rounds import Procedure, measure, warm_up
-from stseg_ros.measure.benchmark.rows import result_rows
+from stseg_ros.measure.benchmark.rounds import Procedure, Runner, measure, warm_up
+from stseg_ros.measure.benchmark.rows import camera_rows, result_rows
 from stseg_ros.measure.benchmark.subject import BenchmarkSubject
 from stseg_ros.measure.benchmark.timings import CONFIDENCE, RESAMPLES
 from stseg_ros.measure.candidates import TWO_STAGE
 from stseg_ros.sources.replay_summary import library_versions
 
-SCHEMA = 1
+# 2: `cameras`, rows of several cameras on one pair of networks.
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,8 @@ class BenchmarkOptions:
         procedure: rounds, frames per turn and seed.
         images: folder of images; None draws synthetic scenes.
         frames: how many pictures are taken in turn.
+        cameras: numbers of cameras on one pair of networks, each above 0; none leaves them out.
+        camera_regions: regions refined per frame of several cameras.
     """
 
     config: PipelineConfig
@@ -51,6 +56,8 @@ class BenchmarkOptions:
     procedure: Procedure
     images: Path | None = None
     frames: int = 4
+    cameras: Sequence[int] = ()
+    camera_regions: int = 0
 
 
 # Told of a phase: its name, and how many steps it has; returns what is told of each step.
@@ -74,7 +81,8 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
     machine = describe_machine()
     frames = load_frames(options.images, options.frames, options.sizes_hw)
     memory = {'before_opening': read_memory()}
-    with closing(BenchmarkSubject(bundle, options.config)) as subject:
+    most = max(options.cameras, default=0)
+    with closing(BenchmarkSubject(bundle, options.config, cameras=most)) as subject:
         memory['opened'] = read_memory()
         cases = list_cases(
             options.sizes_hw,
@@ -82,8 +90,17 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
             whole=subject.whole.kind is not None,
             reference=subject.reference is not None,
         )
-        runners = {case: subject.runner(case) for case in cases}
-        warm_up(runners, frames.by_size, phase('warming up', len(cases)))
+        size_hw = camera_size(options.sizes_hw)
+        camera_cases = list_camera_cases(
+            size_hw, options.cameras, options.camera_regions, bundle.geometry
+        )
+        runners: dict[Case | CameraCase, Runner] = {
+            **{case: subject.runner(case) for case in cases},
+            **{
+                case: subject.camera_runner(case, frames.by_size[size_hw]) for case in camera_cases
+            },
+        }
+        warm_up(runners, frames.by_size, phase('warming up', len(runners)))
         masks = _masks(subject, cases, frames, phase)
         memory['warm'] = read_memory()
         meter, energy = _find_meter()
@@ -92,7 +109,7 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
             frames.by_size,
             options.procedure,
             meter=meter,
-            progress=phase('measuring', len(cases) * options.procedure.rounds),
+            progress=phase('measuring', len(runners) * options.procedure.rounds),
         )
         memory['measured'] = read_memory()
         return {
@@ -104,7 +121,8 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
             'memory_mib': _memory(memory),
             'energy': energy,
             'masks': masks,
-            'results': result_rows(samples),
+            'results': result_rows({case: samples[case] for case in cases}),
+            'cameras': camera_rows({case: samples[case] for case in camera_cases}),
         }
 
 
@@ -141,7 +159,7 @@ def _identity(subject: BenchmarkSubject, options: BenchmarkOptions) -> dict[str,
         },
         'geometry': dataclasses.asdict(bundle.geometry),
         'settings': dataclasses.asdict(subject.settings),
-        'selector': options.config.chosen_selector,
+        'selector': resolve_selector(bundle, options.config),
         'whole_network': subject.whole.kind,
         'reference': None
         if reference is None
@@ -162,7 +180,6 @@ def _procedure(options: BenchmarkOptions, frames: FrameSet) -> dict[str, Any]:
         'not_timed': 'the first frame of every turn; decoding; messages',
         'frames_from': frames.source,
         'interval': f'{CONFIDENCE:.0%}, bootstrap over rounds, {RESAMPLES} resamples',
-        'left_out': ['several cameras at once'],
     }
 
 

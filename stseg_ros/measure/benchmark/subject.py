@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.errors import BundleError
+from stseg_ros.measure.benchmark.cameras import CameraCase, CamerasOnOnePair, frames_of_round
 from stseg_ros.measure.benchmark.cases import REFERENCE, Case
 from stseg_ros.measure.benchmark.reference import LOGITS, ReferenceProcedure
 from stseg_ros.measure.benchmark.rounds import Runner
@@ -49,18 +51,20 @@ class BenchmarkSubject:
         backend_note: which backend was taken and why, one line.
     """
 
-    def __init__(self, bundle: ModelBundle, config: PipelineConfig) -> None:
+    def __init__(self, bundle: ModelBundle, config: PipelineConfig, *, cameras: int = 0) -> None:
         """Open all networks.
 
         Args:
             bundle: the verified bundle.
             config: backend, threads and precision.
+            cameras: the most cameras that one pair of networks is to serve; 0 for none.
 
         Raises:
             StsegError: a setting does not fit the bundle, or a network does not open.
         """
         self.bundle = bundle
         self.reference: ReferenceProcedure | None = None
+        self._cameras: CamerasOnOnePair | None = None
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix='stseg_')))
             opened, self.whole = _with_baseline(bundle, folder)
@@ -73,6 +77,9 @@ class BenchmarkSubject:
             if not bundle.geometry.prior:
                 self.reference = ReferenceProcedure(bundle, self.backend, config)
                 stack.callback(self.reference.close)
+            if cameras:
+                self._cameras = CamerasOnOnePair(bundle, self.backend, config, cameras)
+                stack.callback(self._cameras.close)
             self._closing = stack.pop_all()
 
     @property
@@ -109,6 +116,26 @@ class BenchmarkSubject:
         settings = dataclasses.replace(self.settings, regions=case.regions)
         candidate = Candidate(mode=case.mode, settings=settings)
         return lambda frame: self._modes.segment(frame, candidate).timing
+
+    def camera_runner(self, case: CameraCase, pictures: Sequence[Frame]) -> Runner:
+        """Return what runs a round of several cameras.
+
+        Args:
+            case: of no more cameras than were asked for.
+            pictures: those of which the runner is given one; the other cameras see those after it.
+
+        Returns:
+            Segments a frame of every camera and returns the time of the stages, summed.
+        """
+        cameras = self._cameras
+        assert cameras is not None
+        settings = dataclasses.replace(self.settings, regions=case.regions)
+
+        def run(frame: Frame) -> FrameTiming:
+            frames = frames_of_round(frame, pictures, case.cameras)
+            return cameras.serve(frames, case.way, settings).timing
+
+        return run
 
     def pipeline_mask(self, frame: Frame, regions: int) -> UInt8Array:
         """Segment a frame as the paper merges, by pasting.

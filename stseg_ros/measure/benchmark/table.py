@@ -9,6 +9,13 @@ _HEADER = (
     'mode', 'K', 'p50', 'p95', 'p99', 'frames/s', 'CPU ms', 'mJ', 'networks', 'x networks',
     'x faster than whole', 'x faster than reference',
 )  # fmt: skip
+_CAMERA_HEADER = (
+    'cameras', 'served', 'p50', 'p95', 'p99', 'ms a frame', 'frames/s', 'CPU ms a frame',
+    'frame x one camera', 'x faster than in turn',
+)  # fmt: skip
+CAMERA_LEGEND = """\
+one pair of networks for all cameras; p50, p95, p99: ms per round, one frame of each camera; in
+turn: as the node on a CPU, a camera waits for those before it; joined: stage 2 in one batch"""
 LEGEND = """\
 p50, p95, p99: ms per frame, decoded image to mask; networks: ms of the network calls alone; x
 networks: what the pipeline costs, as a multiple of them; ratios of medians, with 95 % intervals;
@@ -27,13 +34,39 @@ def format_tables(document: Mapping[str, Any]) -> str:
     rows = document['results']
     sizes = list(dict.fromkeys(row['size'] for row in rows))
     tables = [f'{size}\n{_table([row for row in rows if row["size"] == size])}' for size in sizes]
-    return '\n\n'.join([*tables, LEGEND, *_sums(document)])
+    return '\n\n'.join([*tables, LEGEND, *_cameras(document['cameras']), *_sums(document)])
+
+
+def _cameras(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lay out several cameras; nothing where none were timed."""
+    if not rows:
+        return []
+    title = f'several cameras, {rows[0]["size"]}, K = {rows[0]["regions"]}'
+    lines = [
+        (
+            str(row['cameras']),
+            # Of one camera there is no order.
+            str(row['way']) if row['cameras'] > 1 else '',
+            *(f'{row["round_ms"][name]:.2f}' for name in ('p50', 'p95', 'p99')),
+            f'{row["frame_ms"]:.2f}',
+            f'{row["frames_per_s"]:.1f}',
+            f'{row["cpu_ms"]:.2f}',
+            _ratio(row['frame_over_one_camera']),
+            _ratio(row['faster_than_in_turn']),
+        )
+        for row in rows
+    ]
+    return [f'{title}\n{_aligned(_CAMERA_HEADER, lines)}', CAMERA_LEGEND]
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = [_HEADER, *(_cells(row) for row in rows)]
-    # What no row has is left out.
-    columns = [index for index in range(len(_HEADER)) if any(line[index] for line in lines[1:])]
+    return _aligned(_HEADER, [_cells(row) for row in rows])
+
+
+def _aligned(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """Align columns; what no row has is left out."""
+    lines = [header, *cells]
+    columns = [index for index in range(len(header)) if any(line[index] for line in cells)]
     widths = {index: max(len(line[index]) for line in lines) for index in columns}
     return '\n'.join(
         '  '.join(

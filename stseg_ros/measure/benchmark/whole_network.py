@@ -36,7 +36,8 @@ def with_whole_network(bundle: ModelBundle, folder: Path) -> ModelBundle:
         return bundle
     if bundle.geometry.prior:
         raise BundleError('its refine network needs the coarse logits and cannot stand alone')
-    for path in (bundle.coarse_path, bundle.refine_path):
+    learned = bundle.merge_path, bundle.selector_path
+    for path in filter(None, (bundle.coarse_path, bundle.refine_path, *learned)):
         shutil.copy(path, folder / path.name)
     whole = folder / 'whole_enlarged.onnx'
     enlarge_network(bundle.refine_path, whole, bundle.geometry.working_hw)

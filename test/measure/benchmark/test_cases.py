@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from stseg_ros.bundle import Geometry
-from stseg_ros.measure.benchmark.cases import Case, list_cases, most_regions, usual_counts
+from stseg_ros.measure.benchmark.cases import (
+    Case,
+    camera_size,
+    list_cases,
+    most_regions,
+    usual_counts,
+)
 
 
 def geometry(grid: tuple[int, int], max_regions: int) -> Geometry:
@@ -39,3 +45,18 @@ def test_usual_counts_are_those_that_the_bundle_can_refine(
 ) -> None:
     assert most_regions(geometry(grid, max_regions)) == most
     assert usual_counts(geometry(grid, max_regions), recommended) == counts
+
+
+@pytest.mark.parametrize(
+    ('sizes_hw', 'expected'),
+    [
+        ([(480, 640), (720, 1280), (1080, 1920)], (720, 1280)),
+        # 0.31 and 2.07 megapixels: a third and 2.25 times as many.
+        ([(480, 640), (1080, 1920)], (1080, 1920)),
+        ([(90, 160)], (90, 160)),
+    ],
+)
+def test_cameras_are_timed_at_a_usual_cameras_size(
+    sizes_hw: list[tuple[int, int]], expected: tuple[int, int]
+) -> None:
+    assert camera_size(sizes_hw) == expected

@@ -9,7 +9,11 @@ import pytest
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
-from stseg_ros.measure.benchmark.figures import draw_time_by_regions, draw_time_by_size
+from stseg_ros.measure.benchmark.figures import (
+    draw_time_by_cameras,
+    draw_time_by_regions,
+    draw_time_by_size,
+)
 
 WAYS = [('whole', 0), ('coarse', 0), ('two_stage', 4), ('two_stage', 8), ('reference', 4)]
 
@@ -88,3 +92,20 @@ def test_figures_are_written(document: dict[str, Any], tmp_path: Path) -> None:
     draw_time_by_size(document, 8, tmp_path / 'size.png')
     for name in ('regions.png', 'size.png'):
         assert (tmp_path / name).read_bytes().startswith(b'\x89PNG')
+
+
+def test_time_by_cameras_has_a_line_for_each_way(
+    document: dict[str, Any], drawn: list[Figure]
+) -> None:
+    found = [(1, 'in turn', 5.0), (2, 'in turn', 5.5), (2, 'joined', 4.5), (4, 'joined', 4.0)]
+    document['cameras'] = [
+        {'size': '320x180', 'regions': 8, 'cameras': count, 'way': way, 'frame_ms': ms}
+        for count, way, ms in found
+    ]
+    draw_time_by_cameras(document, Path('figure.png'))
+    (axes,) = drawn[0].axes
+    lines = {str(line.get_label()): line for line in axes.get_lines()}
+    assert set(lines) == {'in turn', 'joined'}
+    assert lines['in turn'].get_ydata().tolist() == [5.0, 5.5]
+    assert lines['joined'].get_xdata().tolist() == [2, 4]
+    assert 'K = 8' in drawn[0].get_suptitle()

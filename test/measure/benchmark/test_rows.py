@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stseg_ros.measure.benchmark.cameras import IN_TURN, JOINED, CameraCase
 from stseg_ros.measure.benchmark.cases import Case
 from stseg_ros.measure.benchmark.rounds import Samples
-from stseg_ros.measure.benchmark.rows import result_rows
+from stseg_ros.measure.benchmark.rows import camera_rows, result_rows
 
 SIZE_HW = (90, 160)
 MS = 1_000_000
@@ -110,3 +111,26 @@ def test_what_cannot_be_compared_is_left_open(
     assert set(coarse['stages_ms']) == {'preprocess', 'coarse', 'select', 'fuse'}
     small = rows['small', 2]
     assert (small['faster_than_whole'], small['faster_than_reference']) == (None, None)
+
+
+def test_cameras_are_compared_with_one_and_with_their_turns() -> None:
+    def cameras(way: str, count: int) -> CameraCase:
+        return CameraCase(size_hw=SIZE_HW, way=way, cameras=count, regions=8)
+
+    stages = [1.0, 2.0, 1.0, 6.0, 1.0]
+    one, two, joined = camera_rows({
+        cameras(IN_TURN, 1): samples([[10.0], [20.0]], stages),
+        cameras(IN_TURN, 2): samples([[22.0], [44.0]], stages),
+        cameras(JOINED, 2): samples([[11.0], [22.0]], stages),
+    })  # fmt: skip
+    assert (one['way'], one['cameras'], one['size'], one['rounds']) == ('in turn', 1, '160x90', 2)
+    assert (one['frame_over_one_camera'], one['faster_than_in_turn']) == (None, None)
+    # Rounds of 22 and 44 ms: 33 in the middle, half of it for each frame.
+    assert (two['round_ms']['p50'], two['frame_ms']) == (33.0, 16.5)
+    # Four frames in 66 ms, and twice as much of the processor.
+    assert two['frames_per_s'] == pytest.approx(4.0 / 0.066, abs=1e-3)
+    assert two['cpu_ms'] == pytest.approx(2.0 * 66.0 / 4.0)
+    assert two['frame_over_one_camera'] == {'ratio': 1.1, 'low': 1.1, 'high': 1.1}
+    assert two['faster_than_in_turn'] is None
+    assert joined['faster_than_in_turn'] == {'ratio': 2.0, 'low': 2.0, 'high': 2.0}
+    assert joined['frame_over_one_camera']['ratio'] == 0.55

@@ -25,8 +25,11 @@ def row(mode: str, regions: int, size: str = '160x90', **changes: Any) -> dict[s
     }
 
 
-def document(*rows: dict[str, Any], masks: list[dict[str, Any]]) -> dict[str, Any]:
+def document(
+    *rows: dict[str, Any], masks: list[dict[str, Any]], cameras: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     return {
+        'cameras': cameras or [],
         'results': rows,
         'masks': masks,
         'energy': 'not available: no counters',
@@ -63,3 +66,32 @@ def test_every_size_has_a_table_of_aligned_columns() -> None:
 
 def test_without_reference_nothing_is_said_of_masks() -> None:
     assert 'Dice' not in format_tables(document(row('coarse', 0), masks=[]))
+
+
+def test_cameras_have_a_table_of_their_own() -> None:
+    ratio = {'ratio': 1.1, 'low': 1.0, 'high': 1.2}
+    usual = {
+        'size': '160x90',
+        'regions': 8,
+        'round_ms': {'p50': 4.0, 'p95': 5.0, 'p99': 6.0},
+        'frame_ms': 2.0,
+        'frames_per_s': 500.0,
+        'cpu_ms': 3.0,
+        'frame_over_one_camera': None,
+        'faster_than_in_turn': None,
+    }
+    cameras = [
+        {**usual, 'cameras': 1, 'way': 'in turn'},
+        {**usual, 'cameras': 2, 'way': 'in turn', 'frame_over_one_camera': ratio},
+        {**usual, 'cameras': 2, 'way': 'joined', 'faster_than_in_turn': ratio},
+    ]
+    shown = format_tables(document(row('coarse', 0), masks=[], cameras=cameras))
+    (table,) = (part for part in shown.split('\n\n') if part.startswith('several cameras'))
+    title, header, alone, in_turn, joined = table.splitlines()
+    assert title == 'several cameras, 160x90, K = 8'
+    assert len(header) == len(alone) == len(in_turn) == len(joined)
+    assert alone.split() == ['1', '4.00', '5.00', '6.00', '2.00', '500.0', '3.00']
+    assert ' '.join(in_turn.split()).startswith('2 in turn 4.00')
+    assert ' '.join(in_turn.split()).endswith('3.00 1.10 (1.00 to 1.20)')
+    assert 'joined' in joined
+    assert 'several cameras' not in format_tables(document(row('coarse', 0), masks=[]))

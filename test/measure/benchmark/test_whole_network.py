@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from support.tiny_bundle import WORKING_HW, read_tiny_bundle
+from support.tiny_bundle import WORKING_HW, add_learned, read_tiny_bundle
 from support.tiny_networks import conv_logits, conv_weights, write_conv_network
 
 from stseg_ros.errors import BundleError
@@ -60,3 +60,14 @@ def test_without_onnx_the_message_says_what_to_install(
     monkeypatch.setitem(sys.modules, 'onnx', None)
     with pytest.raises(BundleError, match='pip install onnx'):
         enlarge_network(small, tmp_path / 'large.onnx', (24, 32))
+
+
+def test_what_was_learned_comes_along(tmp_path: Path) -> None:
+    bundle = add_learned(read_tiny_bundle(tmp_path / 'tiny'))
+    folder = tmp_path / 'copy'
+    folder.mkdir()
+    copy = with_whole_network(bundle, folder)
+    assert (copy.merge_path, copy.selector_path) == (
+        folder / 'merge.npy',
+        folder / 'selector.yaml',
+    )
