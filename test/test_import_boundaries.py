@@ -27,7 +27,7 @@ ALLOWED = {
     'assembly': {'bundle', 'config', 'engines', 'frame_graph', 'pipeline'},
     'sources': {'records', 'pipeline', 'locations'},
     'datasets': {'records'},
-    'networks': {'logit_bytes'},
+    'networks': {'logit_bytes', 'records'},
     'training': {
         'bundle',
         'config',
@@ -49,6 +49,8 @@ ALLOWED = {
         'engines',
         'logit_bytes',
         'machine',
+        # For the published procedure in PyTorch, imported when that is opened.
+        'networks',
         'pipeline',
         'records',
         'sources',

@@ -2,9 +2,14 @@
 
     .venv/bin/python docs/scripts/make_benchmark_page.py driving_small runs/paper_4 runs/paper_8
 
-Takes a few minutes for a bundle with camera frames and one for the paper's, in which nothing else
-may run. Without a bundle the page is written anew from the files that are there. With scikit-image
-installed, the published procedure is re-enacted with the library that it uses.
+Takes some minutes for each bundle, in which nothing else may run. Without a bundle the page is
+written anew from the files that are there. The published procedure is re-enacted with the
+libraries that it uses: PyTorch (requirements/train.txt), and scikit-image (pip install
+scikit-image; OpenCV stands in for it).
+
+The paper's bundles have its networks, frames of 512x512, and 4 and 8 parts to a side. A run of
+config/train/paper_camvid.yaml, with `grid` and `max_regions` as each needs them, exported, is one;
+for times any weights do.
 """
 
 from __future__ import annotations
@@ -35,10 +40,13 @@ INTRODUCTION = """\
 # Time of every way to run a bundle
 
 Written by `docs/scripts/make_benchmark_page.py`, which runs `stseg benchmark`; the figures are in
-`benchmark_*.json` beside this page. All rows of a table took turns in one run, on one backend, so
-that the ratios hold where the times do not. `whole` is the refine network on the whole frame at
-the working size, which costs what a network for the whole frame would; its weights do not matter
-for its time. `reference` is the published procedure with the same networks: cells one by one.
+`benchmark_*.json` beside this page. All rows of a table took turns in one run, all but
+`reference_torch` on one backend, so that the ratios hold where the times do not. `whole` is the
+refine network on the whole frame at the working size, which costs what a network for the whole
+frame would; its weights do not matter for its time. `reference` is the published procedure with
+the same networks on the same backend: cells one by one. `reference_torch` is that procedure as it
+was published, in PyTorch and float32, with the same weights and PyTorch's own number of threads,
+whatever the backend's arithmetic.
 """
 
 
@@ -95,7 +103,8 @@ def section(document: dict[str, Any], figures: list[str]) -> str:
     height, width = geometry['working_hw']
     rows, columns = geometry['grid']
     subject = (
-        f'Working size {width}x{height}, fusion `{document["settings"]["fusion"]}`. '
+        f'Working size {width}x{height}, regions chosen by `{document["selector"]}`, fusion '
+        f'`{document["settings"]["fusion"]}`. '
         f'{document["backend_note"]}. {machine["processor"]}, {machine["usable_cores"]} cores, '
         f'load before {machine["load_before"]:.1f}.'
     )

@@ -33,8 +33,9 @@ from stseg_ros.verbs.output_folder import make_output_folder
 SUMMARY = """\
 Time a bundle in one run, on one backend, in turns: the whole frame by one network, coarse only,
 two stages with several numbers of regions, and the method's published procedure with the same
-networks; at several frame sizes; and several cameras on one pair of networks. Ratios come with
-95 % intervals. Decoding and messages are not in it. Let nothing else run meanwhile."""
+networks, also in PyTorch as it was published, where that is installed; at several frame sizes; and
+several cameras on one pair of networks. Ratios come with 95 % intervals. Decoding and messages are
+not in it. Let nothing else run meanwhile."""
 EXAMPLES = """
 stseg benchmark
 stseg benchmark --bundle models/my_kitti --images ~/data/kitti --sizes 1242x375 --output timing

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from stseg_ros.bundle import Geometry
 from stseg_ros.measure.candidates import COARSE, TWO_STAGE, WHOLE
 
-REFERENCE = 'reference'
+# The published procedure, on the pipeline's backend and as it was published, in PyTorch.
+REFERENCE, REFERENCE_TORCH = 'reference', 'reference_torch'
 
 # The pipeline's stages, in order; decoding and encoding are the node's.
 STAGES = ('preprocess', 'coarse', 'select', 'refine', 'fuse')
@@ -29,8 +30,9 @@ class Case:
 
     Attributes:
         size_hw: the frames' size in pixels.
-        mode: 'whole', 'coarse', 'two_stage', or 'reference' for the published procedure.
-        regions: regions refined per frame; 0 but for 'two_stage' and 'reference'.
+        mode: 'whole', 'coarse', 'two_stage', 'reference' for the published procedure, or
+            'reference_torch' for the same in PyTorch.
+        regions: regions refined per frame; 0 for 'whole' and 'coarse'.
     """
 
     size_hw: tuple[int, int]
@@ -56,7 +58,11 @@ def size_name(size_hw: tuple[int, int]) -> str:
 
 
 def list_cases(
-    sizes_hw: Sequence[tuple[int, int]], regions: Sequence[int], *, whole: bool, reference: bool
+    sizes_hw: Sequence[tuple[int, int]],
+    regions: Sequence[int],
+    *,
+    whole: bool,
+    references: Sequence[str],
 ) -> list[Case]:
     """List what is timed.
 
@@ -64,10 +70,10 @@ def list_cases(
         sizes_hw: sizes of the frames.
         regions: numbers of regions to refine, each above 0.
         whole: whether there is a network for the whole frame.
-        reference: whether the published procedure runs, too.
+        references: modes of the published procedure that run, too.
 
     Returns:
-        For each size: the whole frame, coarse only, two stages, the reference.
+        For each size: the whole frame, coarse only, two stages, the references.
     """
     return [
         Case(size_hw=size_hw, mode=mode, regions=count)
@@ -76,7 +82,7 @@ def list_cases(
             (WHOLE, (0,) if whole else ()),
             (COARSE, (0,)),
             (TWO_STAGE, regions),
-            (REFERENCE, regions if reference else ()),
+            *((mode, regions) for mode in references),
         )
         for count in counts
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stseg_ros.measure.benchmark.cameras import IN_TURN, JOINED
-from stseg_ros.measure.benchmark.cases import REFERENCE, STAGES
+from stseg_ros.measure.benchmark.cases import REFERENCE, REFERENCE_TORCH, STAGES
 from stseg_ros.measure.candidates import COARSE, TWO_STAGE, WHOLE
 from stseg_ros.measure.score_figure import MODE_COLOURS
 
@@ -19,12 +19,15 @@ Row = Mapping[str, Any]
 _STAGE_COLOURS = dict(
     zip(STAGES, ('#9aa5b1', '#5b8def', '#f2b134', '#1f3c88', '#c3c8ce'), strict=True)
 )
-_REFERENCE_COLOUR = '#6d5a96'
+_REFERENCE_COLOURS = {REFERENCE: '#6d5a96', REFERENCE_TORCH: '#a3568f'}
+# How the bars of the published procedure are told apart, and called.
+_HATCHES = {REFERENCE: ('///', 'published'), REFERENCE_TORCH: ('xxx', 'published, PyTorch')}
 _WAY_COLOURS = {IN_TURN: MODE_COLOURS[TWO_STAGE], JOINED: '#d1495b'}
 _DOTS_PER_INCH = 130
 _INCHES_PER_SIZE, _HEIGHT_INCHES = 3.6, 4.5
 _WIDTH_INCHES = 8.0
-_BAR = 0.36
+# Of one bar, and of all bars of one number of regions together.
+_BAR, _BARS = 0.36, 0.84
 _MEGA = 1e6
 
 
@@ -62,7 +65,7 @@ def draw_time_by_size(document: Mapping[str, Any], regions: int, path: Path) -> 
 
     Args:
         document: what `run_benchmark` returned.
-        regions: of two stages and of the reference.
+        regions: of two stages and of the references.
         path: the PNG file.
     """
     from matplotlib.figure import Figure
@@ -74,7 +77,13 @@ def draw_time_by_size(document: Mapping[str, Any], regions: int, path: Path) -> 
     axes = figure.add_subplot()
     series = (
         (WHOLE, 0, 'whole frame', MODE_COLOURS[WHOLE]),
-        (REFERENCE, regions, f'published procedure, K = {regions}', _REFERENCE_COLOUR),
+        *(
+            (mode, regions, f'{name}, K = {regions}', _REFERENCE_COLOURS[mode])
+            for mode, name in (
+                (REFERENCE_TORCH, 'published procedure in PyTorch'),
+                (REFERENCE, 'published procedure'),
+            )
+        ),
         (TWO_STAGE, regions, f'two-stage, K = {regions}', MODE_COLOURS[TWO_STAGE]),
         (COARSE, 0, 'coarse only', MODE_COLOURS[COARSE]),
     )
@@ -123,31 +132,34 @@ def draw_time_by_cameras(document: Mapping[str, Any], path: Path) -> None:
 
 
 def _draw_bars(axes: Axes, rows: Sequence[Row]) -> None:
-    """Draw two stages, and beside each the reference, hatched; the whole frame is a line."""
+    """Draw two stages, and beside each the references, hatched; the whole frame is a line."""
     counts = sorted({row['regions'] for row in rows if row['mode'] in (COARSE, TWO_STAGE)})
-    published = any(row['mode'] == REFERENCE for row in rows)
-    offset = _BAR / 2.0 if published else 0.0
+    published = [mode for mode in _HATCHES if any(row['mode'] == mode for row in rows)]
+    width = min(_BAR, _BARS / (1 + len(published)))
+    first = -width * len(published) / 2.0
     for row in rows:
-        if row['mode'] == WHOLE:
+        mode = row['mode']
+        if mode == WHOLE:
             median = row['ms']['p50']
             axes.axhline(median, ls='--', color=MODE_COLOURS[WHOLE], label='whole frame')
-        elif row['mode'] == REFERENCE:
-            _stack(axes, row, counts.index(row['regions']) + offset, hatch='///')
-        else:
-            _stack(axes, row, counts.index(row['regions']) - offset, hatch='')
-    if published:
-        axes.bar([0], [0], facecolor='white', edgecolor='0.4', hatch='///', label='published')
+            continue
+        beside = published.index(mode) + 1 if mode in published else 0
+        hatch, _ = _HATCHES.get(mode, ('', ''))
+        _stack(axes, row, counts.index(row['regions']) + first + beside * width, width, hatch)
+    for mode in published:
+        hatch, name = _HATCHES[mode]
+        axes.bar([0], [0], facecolor='white', edgecolor='0.4', hatch=hatch, label=name)
     axes.set_xticks(range(len(counts)), [str(count) for count in counts])
 
 
-def _stack(axes: Axes, row: Row, place: float, *, hatch: str) -> None:
+def _stack(axes: Axes, row: Row, place: float, width: float, hatch: str) -> None:
     bottom = 0.0
     for stage, times in row['stages_ms'].items():
         axes.bar(
             [place],
             [times['p50']],
             bottom=[bottom],
-            width=_BAR,
+            width=width,
             facecolor=_STAGE_COLOURS[stage],
             edgecolor='white',
             linewidth=0.0,

@@ -53,6 +53,22 @@ def load_frames(folder: Path | None, count: int, sizes_hw: Sequence[tuple[int, i
         step = max(1, len(paths) // count)
         pictures = [_read(path) for path in paths[::step][:count]]
         source = f'{len(pictures)} of {len(paths)} images of {folder.resolve().name}'
+    return resize_frames(pictures, sizes_hw, source)
+
+
+def resize_frames(
+    pictures: Sequence[UInt8Array], sizes_hw: Sequence[tuple[int, int]], source: str
+) -> FrameSet:
+    """Bring pictures to every size.
+
+    Args:
+        pictures: (H, W, 3) uint8 BGR, of any sizes.
+        sizes_hw: sizes wanted; the aspect ratio is not kept.
+        source: where they come from, for people.
+
+    Returns:
+        The frames.
+    """
     return FrameSet(
         source=source,
         by_size={

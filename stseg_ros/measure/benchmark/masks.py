@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stseg_ros.measure.benchmark.cases import Case
+from stseg_ros.measure.benchmark.cases import REFERENCE, REFERENCE_TORCH, Case
 from stseg_ros.measure.benchmark.reference import LOGITS, PROBABILITIES
 from stseg_ros.measure.benchmark.subject import BenchmarkSubject
 from stseg_ros.measure.candidates import TWO_STAGE
@@ -23,9 +23,10 @@ def compare_masks(
 ) -> list[dict[str, Any]]:
     """Compare the masks of every two-stage case, regions pasted as the paper has it.
 
-    Ranked by probabilities both choose the same cells but for near ties, and differ in how a frame
-    is shrunk (the procedure samples single pixels, the pipeline averages) and brought back to the
-    camera's size. Ranked by logits, as the code does, the procedure chooses other cells.
+    Ranked by probabilities both choose the same cells but for near ties, if the pipeline's
+    selector is the paper's. They differ in how a frame is shrunk (the procedure samples single
+    pixels, the pipeline averages) and brought back to the camera's size. Ranked by logits, as the
+    code does, the procedure chooses other cells.
 
     Args:
         subject: the opened bundle, with the published procedure.
@@ -35,7 +36,9 @@ def compare_masks(
 
     Returns:
         For each case its `size` and `regions`, the number of `frames`, those with `equal_masks`
-        and the `dice` of all pixels where cells are ranked alike, and `dice_ranked_by_logits`.
+        and the `dice` of all pixels where cells are ranked alike, and `dice_ranked_by_logits`;
+        `dice_of_references` compares the procedure on the pipeline's backend with itself in
+        PyTorch, both ranked by probabilities, None where there is no such.
     """
     return [
         _compare(subject, case, frames[case.size_hw], progress)
@@ -67,4 +70,21 @@ def _compare(
         'equal_masks': equal,
         'dice': round(dice(pool(counts[PROBABILITIES])), 6),
         'dice_ranked_by_logits': round(dice(pool(counts[LOGITS])), 6),
+        'dice_of_references': _dice_of_references(subject, case, frames),
     }
+
+
+def _dice_of_references(
+    subject: BenchmarkSubject, case: Case, frames: Sequence[Frame]
+) -> float | None:
+    if REFERENCE_TORCH not in subject.references:
+        return None
+    counts = []
+    for frame in frames:
+        ours_hw, torch_hw = (
+            # Ranked by logits they may differ in cells: the backend's end at 8.
+            subject.published_mask(frame, case.regions, PROBABILITIES, mode)
+            for mode in (REFERENCE, REFERENCE_TORCH)
+        )
+        counts.append(count_pixels(torch_hw, (ours_hw > 0).astype(np.uint8)))
+    return round(dice(pool(counts)), 6)

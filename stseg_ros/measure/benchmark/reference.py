@@ -7,10 +7,16 @@ takes |mean - 0.5| of their logits; the cells with the lowest go through the ref
 one and replace the coarse ones; all cells are joined. It ends there; here a mask at the camera's
 size follows, at the least cost: a threshold, and the nearest pixel.
 
-What differs favours it or does not matter: the networks run on the pipeline's backend and take
-uint8, so that what they get is rounded; where scikit-image is missing, OpenCV enlarges, which is
-faster and gives the same but at the frame's edge; cells are joined at once, not by adding one
-after the other.
+The networks run in PyTorch, as published, or on the pipeline's backend, which separates what the
+procedure costs from what the library does; see `reference_networks`.
+
+What differs favours the procedure or does not matter: where scikit-image is missing, OpenCV
+enlarges, which is faster and gives the same but at the frame's edge; the enlarged logits are not
+copied twice more; cells are joined at once, not by adding one after the other; nothing is scored.
+On the pipeline's backend the networks take uint8, so that what they get is rounded, and their
+logits come as bytes that end at 8: a mean of larger ones, by which the code ranks, may then choose
+other cells, but as many. The published code resizes ahead of time, in processes of its own; here
+it is part of a frame's time, as it is of the pipeline's.
 """
 
 from __future__ import annotations
@@ -24,20 +30,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stseg_ros.bundle import ModelBundle
-from stseg_ros.config import PipelineConfig
-from stseg_ros.engines.backends import open_pair
-from stseg_ros.engines.engine_protocol import EngineOptions
-from stseg_ros.logit_bytes import STEPS_PER_LOGIT, ZERO
+from stseg_ros.bundle import Geometry
+from stseg_ros.measure.benchmark.reference_networks import ReferenceNetworks
 from stseg_ros.pipeline.preprocess import check_frame
 from stseg_ros.records import Float32Array, Frame, FrameTiming, UInt8Array, sigmoid
 
 # What a cell's score is the mean of: the code takes logits, the paper says probabilities.
 LOGITS, PROBABILITIES = 'logits', 'probabilities'
-
-_LOGIT_OF_BYTE: Float32Array = np.asarray(
-    (np.arange(256) - ZERO) / STEPS_PER_LOGIT, dtype=np.float32
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,29 +61,16 @@ class ReferenceProcedure:
         enlarged_by: the library that enlarges the coarse logits.
     """
 
-    def __init__(self, bundle: ModelBundle, backend: str, config: PipelineConfig) -> None:
-        """Open the networks as the pipeline does.
+    def __init__(self, geometry: Geometry, networks: ReferenceNetworks) -> None:
+        """Take the networks.
 
         Args:
-            bundle: a bundle whose refine network sees nothing but the image.
-            backend: a name in `BACKENDS`.
-            config: threads and precision.
-
-        Raises:
-            EngineError: the backend does not open them.
+            geometry: the bundle's sizes, without a prior.
+            networks: both, opened; closed with the procedure.
         """
-        assert not bundle.geometry.prior
-        self._geometry = bundle.geometry
-        # As in `stseg_ros.assembly`: plans built for the pipeline then serve here.
-        options = EngineOptions(
-            threads=config.threads,
-            precision=config.precision,
-            max_batch=bundle.geometry.max_regions,
-            usual_batch=bundle.manifest.recommended.regions,
-        )
-        self._engines = open_pair(
-            bundle.coarse_path, bundle.refine_path, backend=backend, options=options
-        )
+        assert not geometry.prior
+        self._geometry = geometry
+        self._networks = networks
         self._scikit_image = _find_scikit_image()
         self.enlarged_by = 'OpenCV' if self._scikit_image is None else 'scikit-image'
 
@@ -112,24 +98,28 @@ class ReferenceProcedure:
         clock = [time.perf_counter_ns()]
 
         image_hwc = frame.image_hwc.astype(np.float32)
-        working_hwc = _resize(image_hwc, self._geometry.working_hw)
-        batch = _round(_resize(image_hwc, self._geometry.coarse_hw))
+        working_hw, coarse_hw = self._geometry.working_hw, self._geometry.coarse_hw
+        working = self._networks.load(_resize(image_hwc, working_hw), order)
+        shrunk = self._networks.load(_resize(image_hwc, coarse_hw), order)
+        batch = self._networks.cut(shrunk, *map(slice, coarse_hw))
         clock.append(time.perf_counter_ns())
 
-        coarse_hw = self._engines.coarse.infer(batch, order)[0]
+        logits_hw = self._networks.coarse(batch)
         clock.append(time.perf_counter_ns())
 
-        cells = self._cut(self._enlarge(_logits(coarse_hw)))
+        cells = self._cut(self._enlarge(logits_hw))
         chosen = _lowest(cells, regions, score_space)
         refine_ns = 0
         height, width = self._geometry.region_hw
         for row, column in chosen:
-            top, left = row * height, column * width
-            batch = _round(working_hwc[top : top + height, left : left + width])
+            batch = self._networks.cut(
+                working,
+                slice(row * height, (row + 1) * height),
+                slice(column * width, (column + 1) * width),
+            )
             started_ns = time.perf_counter_ns()
-            refined_hw = self._engines.refine.infer(batch, order)[0]
+            cells[row][column] = self._networks.refine(batch)
             refine_ns += time.perf_counter_ns() - started_ns
-            cells[row][column] = _logits(refined_hw)
         clock.append(time.perf_counter_ns())
 
         vehicle_hw = np.block(cells) > math.log(threshold / (1.0 - threshold))
@@ -154,7 +144,7 @@ class ReferenceProcedure:
 
     def close(self) -> None:
         """Close the networks."""
-        self._engines.close()
+        self._networks.close()
 
     def _enlarge(self, logits_hw: Float32Array) -> Float32Array:
         if self._scikit_image is None:
@@ -198,12 +188,3 @@ def _lowest(
 
 def _resize(array: Float32Array, size_hw: tuple[int, int]) -> Float32Array:
     return np.asarray(cv2.resize(array, size_hw[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _round(image_hwc: Float32Array) -> UInt8Array:
-    """Make a batch of one image of what the networks take."""
-    return np.ascontiguousarray(np.rint(image_hwc).astype(np.uint8))[None]
-
-
-def _logits(logit_bytes_hw: UInt8Array) -> Float32Array:
-    return np.asarray(cv2.LUT(logit_bytes_hw, _LOGIT_OF_BYTE), np.float32)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from stseg_ros.measure.benchmark.cameras import IN_TURN, JOINED, CameraCase
-from stseg_ros.measure.benchmark.cases import REFERENCE, STAGES, Case
+from stseg_ros.measure.benchmark.cases import REFERENCE, REFERENCE_TORCH, STAGES, Case
 from stseg_ros.measure.benchmark.rounds import Samples
 from stseg_ros.measure.benchmark.timings import Ratio, quantiles_ms, ratio_of_medians
 from stseg_ros.measure.candidates import TWO_STAGE, WHOLE
@@ -17,21 +17,25 @@ from stseg_ros.measure.candidates import TWO_STAGE, WHOLE
 _NS_PER_MS, _NS_PER_S, _UJ_PER_MJ = 1e6, 1e9, 1e3
 
 
-def result_rows(samples: Mapping[Case, Samples]) -> list[dict[str, Any]]:
+def result_rows(
+    samples: Mapping[Case, Samples], mean_regions: Mapping[Case, float]
+) -> list[dict[str, Any]]:
     """Work out the figures of every case.
 
     Args:
         samples: what was measured, by case.
+        mean_regions: how many regions were refined, of cases where that may be fewer than allowed.
 
     Returns:
-        For each case, in order: `size`, `mode`, `regions`, timed `frames`; `ms` (quantiles of the
+        For each case, in order: `size`, `mode`, `regions` (at most), `mean_regions` (refined),
+        timed `frames`; `ms` (quantiles of the
         whole call), `stages_ms` (quantiles of each stage, if they are timed), `networks_ms`,
         `frames_per_s` (one after the other), `cpu_ms`, `cpu_over_wall`, `energy_mj` per frame
         (None if not known); and as ratios with intervals `pipeline_over_networks`,
-        `faster_than_whole` and `faster_than_reference` (with as many regions), None where there is
-        nothing to compare with.
+        `faster_than_whole`, `faster_than_reference` and `faster_than_reference_torch` (both with
+        as many regions), None where there is nothing to compare with.
     """
-    return [_row(case, samples) for case in samples]
+    return [_row(case, samples, mean_regions.get(case, float(case.regions))) for case in samples]
 
 
 def camera_rows(samples: Mapping[CameraCase, Samples]) -> list[dict[str, Any]]:
@@ -74,12 +78,9 @@ def _camera_row(case: CameraCase, samples: Mapping[CameraCase, Samples]) -> dict
     }
 
 
-def _row(case: Case, samples: Mapping[Case, Samples]) -> dict[str, Any]:
+def _row(case: Case, samples: Mapping[Case, Samples], mean_regions: float) -> dict[str, Any]:
     own = samples[case]
     whole = samples.get(Case(size_hw=case.size_hw, mode=WHOLE))
-    reference = None
-    if case.mode == TWO_STAGE:
-        reference = samples.get(Case(size_hw=case.size_hw, mode=REFERENCE, regions=case.regions))
     energy = None
     if own.energy_uj is not None:
         energy = round(float(own.energy_uj.sum()) / own.wall_ns.size / _UJ_PER_MJ, 3)
@@ -99,6 +100,7 @@ def _row(case: Case, samples: Mapping[Case, Samples]) -> dict[str, Any]:
         'size': case.size,
         'mode': case.mode,
         'regions': case.regions,
+        'mean_regions': round(mean_regions, 2),
         'frames': int(own.wall_ns.size),
         'ms': quantiles_ms(own.wall_ns),
         **parts,
@@ -107,8 +109,18 @@ def _row(case: Case, samples: Mapping[Case, Samples]) -> dict[str, Any]:
         'cpu_over_wall': round(float(own.cpu_ns.sum() / own.wall_ns.sum()), 3),
         'energy_mj': energy,
         'faster_than_whole': _faster(own, whole),
-        'faster_than_reference': _faster(own, reference),
+        **{
+            f'faster_than_{mode}': _faster(own, _published(case, mode, samples))
+            for mode in (REFERENCE, REFERENCE_TORCH)
+        },
     }
+
+
+def _published(case: Case, mode: str, samples: Mapping[Case, Samples]) -> Samples | None:
+    """Find the published procedure with as many regions, to compare two stages with."""
+    if case.mode != TWO_STAGE:
+        return None
+    return samples.get(dataclasses.replace(case, mode=mode))
 
 
 def _stage_name(case: Case, stage: str) -> str:

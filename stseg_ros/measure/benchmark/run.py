@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from stseg_ros.assembly import resolve_selector
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig
 from stseg_ros.measure.benchmark.cameras import CameraCase, list_camera_cases
-from stseg_ros.measure.benchmark.cases import Case, camera_size, list_cases
+from stseg_ros.measure.benchmark.cases import REFERENCE, Case, camera_size, list_cases
 from stseg_ros.measure.benchmark.frames import FrameSet, load_frames
 from stseg_ros.measure.benchmark.machine import describe_machine
 from stseg_ros.measure.benchmark.masks import compare_masks
@@ -31,7 +32,9 @@ from stseg_ros.measure.benchmark.timings import CONFIDENCE, RESAMPLES
 from stseg_ros.measure.candidates import TWO_STAGE
 from stseg_ros.sources.replay_summary import library_versions
 
-# 2: `cameras`, rows of several cameras on one pair of networks.
+# 2: `cameras`, rows of several cameras on one pair of networks. Later additions, with which it
+# stays 2: `reference_torch`, the mode of that name, `faster_than_reference_torch` and
+# `mean_regions` of rows, and `dice_of_references` of masks.
 SCHEMA = 2
 
 
@@ -88,7 +91,7 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
             options.sizes_hw,
             options.regions,
             whole=subject.whole.kind is not None,
-            reference=subject.reference is not None,
+            references=list(subject.references),
         )
         size_hw = camera_size(options.sizes_hw)
         camera_cases = list_camera_cases(
@@ -102,6 +105,13 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
         }
         warm_up(runners, frames.by_size, phase('warming up', len(runners)))
         masks = _masks(subject, cases, frames, phase)
+        mean_regions = {
+            case: fmean(
+                subject.count_regions(case, frame) for frame in frames.by_size[case.size_hw]
+            )
+            for case in cases
+            if case.mode == TWO_STAGE
+        }
         memory['warm'] = read_memory()
         meter, energy = _find_meter()
         samples = measure(
@@ -121,7 +131,7 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
             'memory_mib': _memory(memory),
             'energy': energy,
             'masks': masks,
-            'results': result_rows({case: samples[case] for case in cases}),
+            'results': result_rows({case: samples[case] for case in cases}, mean_regions),
             'cameras': camera_rows({case: samples[case] for case in camera_cases}),
         }
 
@@ -129,7 +139,7 @@ def run_benchmark(bundle: ModelBundle, options: BenchmarkOptions, phase: Phase) 
 def _masks(
     subject: BenchmarkSubject, cases: Sequence[Case], frames: FrameSet, phase: Phase
 ) -> list[dict[str, Any]]:
-    if subject.reference is None:
+    if not subject.references:
         return []
     count = sum(case.mode == TWO_STAGE for case in cases)
     return compare_masks(subject, cases, frames.by_size, phase('comparing masks', count))
@@ -145,7 +155,7 @@ def _find_meter() -> tuple[EnergyMeter | None, str]:
 
 def _identity(subject: BenchmarkSubject, options: BenchmarkOptions) -> dict[str, Any]:
     """Tell what was measured."""
-    bundle, reference = subject.bundle, subject.reference
+    bundle, reference = subject.bundle, subject.references.get(REFERENCE)
     networks = bundle.manifest.networks
     return {
         'schema': SCHEMA,
@@ -165,6 +175,7 @@ def _identity(subject: BenchmarkSubject, options: BenchmarkOptions) -> dict[str,
         if reference is None
         else {'procedure': 'dianartsilva/two-stage-segmentation@b17e15f, re-enacted',
               'coarse_logits_enlarged_by': reference.enlarged_by},
+        'reference_torch': subject.torch_reference.facts or None,
         'backend': subject.backend,
         'device': subject.device,
         'backend_note': subject.backend_note,

@@ -13,8 +13,10 @@ from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig, SegmenterSettings
 from stseg_ros.errors import BundleError
 from stseg_ros.measure.benchmark.cameras import CameraCase, CamerasOnOnePair, frames_of_round
-from stseg_ros.measure.benchmark.cases import REFERENCE, Case
+from stseg_ros.measure.benchmark.cases import REFERENCE, REFERENCE_TORCH, Case
 from stseg_ros.measure.benchmark.reference import LOGITS, ReferenceProcedure
+from stseg_ros.measure.benchmark.reference_networks import BackendNetworks
+from stseg_ros.measure.benchmark.reference_torch import TorchReference, open_torch_reference
 from stseg_ros.measure.benchmark.rounds import Runner
 from stseg_ros.measure.benchmark.whole_network import with_whole_network
 from stseg_ros.measure.candidates import Candidate
@@ -44,7 +46,9 @@ class BenchmarkSubject:
     Attributes:
         bundle: the bundle, as it was given.
         whole: the baseline.
-        reference: the published procedure; None where it cannot run the bundle.
+        references: the published procedure by mode, 'reference' on the pipeline's backend and
+            'reference_torch'; those that can run the bundle.
+        torch_reference: the published procedure in PyTorch, or why there is none.
         settings: the recommended settings.
         backend: name of the backend, the same for all.
         device: what it runs on.
@@ -63,7 +67,8 @@ class BenchmarkSubject:
             StsegError: a setting does not fit the bundle, or a network does not open.
         """
         self.bundle = bundle
-        self.reference: ReferenceProcedure | None = None
+        self.references: dict[str, ReferenceProcedure] = {}
+        self.torch_reference = TorchReference()
         self._cameras: CamerasOnOnePair | None = None
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix='stseg_')))
@@ -75,8 +80,7 @@ class BenchmarkSubject:
             self.backend_note = segmenter.backend_note
             self.settings: SegmenterSettings = self._modes.settings
             if not bundle.geometry.prior:
-                self.reference = ReferenceProcedure(bundle, self.backend, config)
-                stack.callback(self.reference.close)
+                self._open_references(stack, config)
             if cameras:
                 self._cameras = CamerasOnOnePair(bundle, self.backend, config, cameras)
                 stack.callback(self._cameras.close)
@@ -93,13 +97,17 @@ class BenchmarkSubject:
                 'the bundle has no whole-frame network: the baseline is its refine network made '
                 'to see the whole frame, which has the time of such a network, not its masks'
             )
-        if self.reference is None:
+        if not self.references:
             notes.append('no published procedure: this refine network sees the coarse logits, too')
-        elif self.reference.enlarged_by != 'scikit-image':
+            return notes
+        enlarged_by = self.references[REFERENCE].enlarged_by
+        if enlarged_by != 'scikit-image':
             notes.append(
                 'scikit-image is not installed: the published procedure enlarges with '
-                f'{self.reference.enlarged_by} instead, which is faster'
+                f'{enlarged_by} instead, which is faster'
             )
+        if self.torch_reference.procedure is None:
+            notes.append(f'no published procedure in PyTorch: {self.torch_reference.reason}')
         return notes
 
     def runner(self, case: Case) -> Runner:
@@ -111,11 +119,25 @@ class BenchmarkSubject:
         Returns:
             Segments a frame and returns the time of its stages.
         """
-        if case.mode == REFERENCE:
+        if case.mode in self.references:
             return lambda frame: self._published(frame, case)
         settings = dataclasses.replace(self.settings, regions=case.regions)
         candidate = Candidate(mode=case.mode, settings=settings)
         return lambda frame: self._modes.segment(frame, candidate).timing
+
+    def count_regions(self, case: Case, frame: Frame) -> int:
+        """Tell how many regions of a frame two stages refine.
+
+        Args:
+            case: of two stages.
+            frame: the frame.
+
+        Returns:
+            At most `case.regions`.
+        """
+        settings = dataclasses.replace(self.settings, regions=case.regions)
+        candidate = Candidate(mode=case.mode, settings=settings)
+        return len(self._modes.segment(frame, candidate).selection)
 
     def camera_runner(self, case: CameraCase, pictures: Sequence[Frame]) -> Runner:
         """Return what runs a round of several cameras.
@@ -151,31 +173,45 @@ class BenchmarkSubject:
         candidate = Candidate(mode='two_stage', settings=settings)
         return self._modes.segment(frame, candidate).mask_hw
 
-    def published_mask(self, frame: Frame, regions: int, score_space: str = LOGITS) -> UInt8Array:
+    def published_mask(
+        self, frame: Frame, regions: int, score_space: str = LOGITS, mode: str = REFERENCE
+    ) -> UInt8Array:
         """Segment a frame by the published procedure.
 
         Args:
             frame: the frame.
             regions: regions to refine.
             score_space: see `ReferenceProcedure.segment`.
+            mode: a key of `references`.
 
         Returns:
             (H, W) uint8, 255 is vehicle.
         """
-        assert self.reference is not None
         threshold = self.settings.threshold
-        return self.reference.segment(
-            frame, regions, threshold=threshold, score_space=score_space
-        ).mask_hw
+        return (
+            self.references[mode]
+            .segment(frame, regions, threshold=threshold, score_space=score_space)
+            .mask_hw
+        )
 
     def close(self) -> None:
         """Close all networks."""
         self._closing.close()
 
     def _published(self, frame: Frame, case: Case) -> FrameTiming:
-        assert self.reference is not None
         threshold = self.settings.threshold
-        return self.reference.segment(frame, case.regions, threshold=threshold).timing
+        procedure = self.references[case.mode]
+        return procedure.segment(frame, case.regions, threshold=threshold).timing
+
+    def _open_references(self, stack: ExitStack, config: PipelineConfig) -> None:
+        """Open the published procedure on the pipeline's backend, and in PyTorch if it can be."""
+        networks = BackendNetworks(self.bundle, self.backend, config)
+        stack.callback(networks.close)
+        self.references[REFERENCE] = ReferenceProcedure(self.bundle.geometry, networks)
+        self.torch_reference = open_torch_reference(self.bundle, self.backend, config.threads)
+        if self.torch_reference.procedure is not None:
+            stack.callback(self.torch_reference.procedure.close)
+            self.references[REFERENCE_TORCH] = self.torch_reference.procedure
 
 
 def _with_baseline(bundle: ModelBundle, folder: Path) -> tuple[ModelBundle, WholeNetwork]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.tiny_bundle import write_tiny_bundle
+from support.tiny_features import read_feature_bundle
 
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import Geometry, ModelBundle
@@ -79,6 +80,20 @@ def test_each_camera_gets_the_mask_that_it_gets_alone(
     masks_hw = cameras.serve(frames, way, SETTINGS).masks_hw
     with closing(open_segmenter(bundle, PipelineConfig(backend=BACKEND))) as alone:
         alone.settings = SETTINGS
+        for frame, mask_hw in zip(frames, masks_hw, strict=True):
+            np.testing.assert_array_equal(mask_hw, alone.segment(frame).mask_hw)
+    assert len({mask_hw.tobytes() for mask_hw in masks_hw}) == 3
+
+
+@pytest.mark.parametrize('way', [IN_TURN, JOINED])
+def test_each_camera_has_features_of_its_own(way: str, tmp_path: Path) -> None:
+    bundle = read_feature_bundle(tmp_path / 'features')
+    frames = pictures(3)
+    settings = SegmenterSettings(regions=5, fusion='paste')
+    with closing(CamerasOnOnePair(bundle, BACKEND, PipelineConfig(), 3)) as cameras:
+        masks_hw = cameras.serve(frames, way, settings).masks_hw
+    with closing(open_segmenter(bundle, PipelineConfig(backend=BACKEND))) as alone:
+        alone.settings = settings
         for frame, mask_hw in zip(frames, masks_hw, strict=True):
             np.testing.assert_array_equal(mask_hw, alone.segment(frame).mask_hw)
     assert len({mask_hw.tobytes() for mask_hw in masks_hw}) == 3

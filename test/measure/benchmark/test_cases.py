@@ -19,15 +19,16 @@ def geometry(grid: tuple[int, int], max_regions: int) -> Geometry:
 
 
 def test_every_size_has_every_way_to_run() -> None:
-    cases = list_cases([(90, 160), (60, 80)], [2, 4], whole=True, reference=True)
-    ways = [('whole', 0), ('coarse', 0), ('two_stage', 2), ('two_stage', 4)]
-    ways += [('reference', 2), ('reference', 4)]
+    references = ['reference', 'reference_torch']
+    cases = list_cases([(90, 160), (60, 80)], [2, 4], whole=True, references=references)
+    ways = [('whole', 0), ('coarse', 0)]
+    ways += [(mode, count) for mode in ('two_stage', *references) for count in (2, 4)]
     expected = [(size, *way) for size in ('160x90', '80x60') for way in ways]
     assert [(case.size, case.mode, case.regions) for case in cases] == expected
 
 
 def test_a_bundle_without_baseline_or_reference_has_the_rest() -> None:
-    cases = list_cases([(90, 160)], [], whole=False, reference=False)
+    cases = list_cases([(90, 160)], [], whole=False, references=[])
     assert cases == [Case(size_hw=(90, 160), mode='coarse')]
 
 

@@ -16,6 +16,7 @@ from stseg_ros.measure.benchmark.figures import (
 )
 
 WAYS = [('whole', 0), ('coarse', 0), ('two_stage', 4), ('two_stage', 8), ('reference', 4)]
+TORCH = 'reference_torch', 4
 
 
 def row(size: str, mode: str, regions: int) -> dict[str, Any]:
@@ -52,17 +53,24 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return figures
 
 
-def test_stages_are_stacked_to_the_sum(document: dict[str, Any], drawn: list[Figure]) -> None:
-    draw_time_by_regions(document, Path('figure.png'))
-    first, second = drawn[0].axes
-    assert [axes.get_title() for axes in (first, second)] == ['320x180', '160x90']
-    assert [tick.get_text() for tick in first.get_xticklabels()] == ['0', '4', '8']
-    bars = [bar for bars in first.containers if isinstance(bars, BarContainer) for bar in bars]
+def tops_of(figure: Figure) -> dict[float, float]:
+    """Measure the piles of bars of the first panel, by the middle of each."""
+    containers = figure.axes[0].containers
+    bars = [bar for bars in containers if isinstance(bars, BarContainer) for bar in bars]
     tops: dict[float, float] = {}
     for bar in bars:
         if bar.get_height():
             place = round(bar.get_x() + bar.get_width() / 2.0, 6)
             tops[place] = max(tops.get(place, 0.0), bar.get_y() + bar.get_height())
+    return tops
+
+
+def test_stages_are_stacked_to_the_sum(document: dict[str, Any], drawn: list[Figure]) -> None:
+    draw_time_by_regions(document, Path('figure.png'))
+    first, second = drawn[0].axes
+    assert [axes.get_title() for axes in (first, second)] == ['320x180', '160x90']
+    assert [tick.get_text() for tick in first.get_xticklabels()] == ['0', '4', '8']
+    tops = tops_of(drawn[0])
     # Coarse only, K = 4 and 8, and the published procedure to the right of K = 4.
     assert tops == pytest.approx({-0.18: 3.2, 0.82: 7.2, 1.18: 7.2, 1.82: 11.2})
     (legend,) = drawn[0].legends
@@ -70,9 +78,24 @@ def test_stages_are_stacked_to_the_sum(document: dict[str, Any], drawn: list[Fig
     assert shown == {'whole frame', 'coarse', 'refine', 'fuse', 'published'}
 
 
+def test_pytorch_stands_beside_the_published_procedure(
+    document: dict[str, Any], drawn: list[Figure]
+) -> None:
+    document['results'].append({**row('320x180', *TORCH), 'ms': {'p50': 20.0}})
+    document['results'][-1]['stages_ms'] = {'refine': {'p50': 20.0}}
+    draw_time_by_regions(document, Path('figure.png'))
+    # Three bars, each 0.28 wide, about K = 0, 4 and 8.
+    expected = {-0.28: 3.2, 0.72: 7.2, 1.0: 7.2, 1.28: 20.0, 1.72: 11.2}
+    assert tops_of(drawn[0]) == pytest.approx(expected)
+    (legend,) = drawn[0].legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown[-2:] == ['published', 'published, PyTorch']
+
+
 def test_time_by_size_has_a_line_for_every_way(
     document: dict[str, Any], drawn: list[Figure]
 ) -> None:
+    document['results'] += [row(size, *TORCH) for size in ('320x180', '160x90')]
     draw_time_by_size(document, 4, Path('figure.png'))
     (axes,) = drawn[0].axes
     lines = {str(line.get_label()): line for line in axes.get_lines()}
@@ -81,6 +104,7 @@ def test_time_by_size_has_a_line_for_every_way(
         'coarse only',
         'two-stage, K = 4',
         'published procedure, K = 4',
+        'published procedure in PyTorch, K = 4',
     }
     # Ascending, whatever the order of the rows.
     assert lines['two-stage, K = 4'].get_xdata().tolist() == [0.0144, 0.0576]

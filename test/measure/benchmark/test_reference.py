@@ -16,8 +16,10 @@ import pytest
 from support.tiny_bundle import GRID, WORKING_HW, read_tiny_bundle
 
 from stseg_ros.assembly import open_segmenter
+from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import PipelineConfig
 from stseg_ros.measure.benchmark.reference import LOGITS, PROBABILITIES, ReferenceProcedure
+from stseg_ros.measure.benchmark.reference_networks import BackendNetworks
 from stseg_ros.records import ChannelOrder, Frame
 
 BACKEND = 'onnxruntime'
@@ -25,11 +27,16 @@ RED, GREEN = (255, 0, 0), (0, 255, 0)
 CELL_HW = WORKING_HW[0] // GRID[0], WORKING_HW[1] // GRID[1]
 
 
+def open_procedure(bundle: ModelBundle) -> ReferenceProcedure:
+    networks = BackendNetworks(bundle, BACKEND, PipelineConfig())
+    return ReferenceProcedure(bundle.geometry, networks)
+
+
 @pytest.fixture
 def inverting(tmp_path: Path) -> Iterator[ReferenceProcedure]:
     """Its coarse network finds red, its refine network green."""
     bundle = read_tiny_bundle(tmp_path / 'tiny', refine_gain=-8.0)
-    with closing(ReferenceProcedure(bundle, BACKEND, PipelineConfig())) as procedure:
+    with closing(open_procedure(bundle)) as procedure:
         yield procedure
 
 
@@ -75,7 +82,7 @@ def test_the_pipeline_pasting_gives_the_same_mask(tmp_path: Path, regions: int) 
     config = PipelineConfig(backend=BACKEND, fusion='paste', regions=regions)
     with (
         closing(open_segmenter(bundle, config)) as segmenter,
-        closing(ReferenceProcedure(bundle, BACKEND, config)) as procedure,
+        closing(open_procedure(bundle)) as procedure,
     ):
         ours = segmenter.segment(frame)
         published = procedure.segment(frame, regions, threshold=0.5, score_space=PROBABILITIES)
@@ -129,8 +136,9 @@ class Recorder:
 
 
 def test_every_cell_goes_through_the_network_alone(inverting: ReferenceProcedure) -> None:
-    recorder = Recorder(inverting._engines.refine)
-    inverting._engines = dataclasses.replace(inverting._engines, refine=recorder)
+    engines = inverting._networks._engines
+    recorder = Recorder(engines.refine)
+    inverting._networks._engines = dataclasses.replace(engines, refine=recorder)
     inverting.segment(Frame(image_hwc=split_image()), 5, threshold=0.5)
     assert recorder.shapes == [(1, *CELL_HW, 3)] * 5
 
@@ -149,7 +157,7 @@ def test_scikit_image_enlarges_where_it_is_installed(
     monkeypatch.setitem(sys.modules, 'skimage', package)
     monkeypatch.setitem(sys.modules, 'skimage.transform', module)
     bundle = read_tiny_bundle(tmp_path / 'tiny')
-    with closing(ReferenceProcedure(bundle, BACKEND, PipelineConfig())) as procedure:
+    with closing(open_procedure(bundle)) as procedure:
         assert procedure.enlarged_by == 'scikit-image'
         mask_hw = procedure.segment(Frame(image_hwc=split_image()), 0, threshold=0.5).mask_hw
     assert asked == [((WORKING_HW[0] // 8, WORKING_HW[1] // 8), WORKING_HW)]
@@ -161,5 +169,5 @@ def test_opencv_enlarges_where_scikit_image_is_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, 'skimage.transform', None)
     bundle = read_tiny_bundle(tmp_path / 'tiny')
-    with closing(ReferenceProcedure(bundle, BACKEND, PipelineConfig())) as procedure:
+    with closing(open_procedure(bundle)) as procedure:
         assert procedure.enlarged_by == 'OpenCV'

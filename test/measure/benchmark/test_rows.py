@@ -46,10 +46,15 @@ def rows() -> dict[tuple[str, int], dict[str, Any]]:
             energy_uj=np.array([3000, 5000]),
         ),
         case('reference', 2): samples([[30.0, 33.0], [60.0, 63.0]], [5.0, 2.0, 9.0, 8.0, 2.0]),
+        case('reference_torch', 2): samples(
+            [[70.0, 77.0], [140.0, 147.0]], [5.0, 20.0, 9.0, 60.0, 2.0]
+        ),
+        # With as many regions as no two stages here.
+        case('reference_torch', 4): samples([[99.0, 99.0], [99.0, 99.0]], [9.0] * 5),
         # Of another size: nothing to compare with.
         case('two_stage', 2, (60, 80)): samples([[1.0], [1.0]], [0.1, 0.2, 0.1, 0.5, 0.1]),
     }
-    found = json.loads(json.dumps(result_rows(measured)))
+    found = json.loads(json.dumps(result_rows(measured, {case('two_stage', 2): 1.254})))
     assert [(row['mode'], row['size']) for row in found] == [
         (each.mode, each.size) for each in measured
     ]
@@ -61,6 +66,8 @@ def rows() -> dict[tuple[str, int], dict[str, Any]]:
 def test_times_of_a_row(rows: dict[tuple[str, int], dict[str, Any]]) -> None:
     row = rows['two_stage', 2]
     assert row['frames'] == 4
+    assert (row['regions'], row['mean_regions']) == (2, 1.25)
+    assert rows['small', 2]['mean_regions'] == 2.0
     # Sorted 10, 11, 20, 21.
     assert row['ms']['p50'] == 15.5
     assert row['ms']['p95'] == pytest.approx(20.0 + 0.85)
@@ -86,12 +93,13 @@ def test_ratios_are_of_rounds_that_were_slow_together(
     # Medians of 62 and 15.5; of a single round, 42 and 10.5 or 82 and 20.5.
     assert row['faster_than_whole'] == {'ratio': 4.0, 'low': 4.0, 'high': 4.0}
     assert row['faster_than_reference'] == {'ratio': 3.0, 'low': 3.0, 'high': 3.0}
+    assert row['faster_than_reference_torch'] == {'ratio': 7.0, 'low': 7.0, 'high': 7.0}
     assert rows['coarse', 0]['faster_than_whole']['ratio'] == 10.0
 
 
 def test_a_baseline_that_times_its_stages_has_them() -> None:
     whole = case('whole')
-    (row,) = result_rows({whole: samples([[9.0], [9.0]], [2.0, 5.0, 0.0, 0.0, 1.0])})
+    (row,) = result_rows({whole: samples([[9.0], [9.0]], [2.0, 5.0, 0.0, 0.0, 1.0])}, {})
     medians = {stage: times['p50'] for stage, times in row['stages_ms'].items()}
     assert medians == {'preprocess': 2.0, 'network': 5.0, 'fuse': 1.0}
     assert row['pipeline_over_networks'] == {'ratio': 1.6, 'low': 1.6, 'high': 1.6}
@@ -109,8 +117,15 @@ def test_what_cannot_be_compared_is_left_open(
     assert coarse['faster_than_reference'] is None
     # A stage that takes no time is none.
     assert set(coarse['stages_ms']) == {'preprocess', 'coarse', 'select', 'fuse'}
-    small = rows['small', 2]
-    assert (small['faster_than_whole'], small['faster_than_reference']) == (None, None)
+    for alone in (rows['small', 2], rows['reference', 2], rows['reference_torch', 4]):
+        assert (alone['faster_than_reference'], alone['faster_than_reference_torch']) == (
+            None,
+            None,
+        )
+    assert rows['small', 2]['faster_than_whole'] is None
+    # Medians of 62 and 108.5; of a single round, 42 and 73.5 or 82 and 143.5.
+    ratio = rows['reference_torch', 2]['faster_than_whole']
+    assert ratio == {'ratio': 0.5714, 'low': 0.5714, 'high': 0.5714}
 
 
 def test_cameras_are_compared_with_one_and_with_their_turns() -> None:
