@@ -79,9 +79,10 @@ does not: only N_p = 2 comes near, and the smaller the cells, the more is lost.
 
 - **Context.** A refined cell is pasted, whatever it says, and the refine network sees nothing but
   the cell. Where that shows only part of a car, it says "no vehicle": at hi_size 256, from coarse
-  only to N_p = 8, recall falls from 0.74 to 0.25 while precision rises from 0.42 to 0.75. At hi_size
-  512, whose cells of N_p = 4 are 128x128, two stages gain over coarse only. [study](study.md)
-  shows the same with another network: pasting loses, adding the logits of both stages gains.
+  only to N_p = 8, recall falls from 0.74 to 0.25 while precision rises from 0.42 to 0.75. At
+  hi_size 512, whose cells of N_p = 4 are 128x128, two stages gain over coarse only. The
+  [study](study.md) shows the same with another network: pasting loses, adding the logits of both
+  stages gains.
 - **Effort.** At 256 a refine network trains for 600 steps of 16 cells, where the paper's recipe
   has on this data about 5700 of 64. With cells of 16x16 (N_p = 16) it then says "no vehicle"
   everywhere.
