@@ -12,7 +12,7 @@ from nvidia_measure import Segmenter, compare, time_stages
 
 from stseg_ros.assembly import open_segmenter, resolve_settings
 from stseg_ros.bundle import ModelBundle
-from stseg_ros.config import PipelineConfig
+from stseg_ros.config import GRID, PipelineConfig
 from stseg_ros.engines.backends import open_graph
 from stseg_ros.engines.engine_protocol import FLOAT32, EngineOptions
 from stseg_ros.frame_graph.opener import graph_opener
@@ -42,6 +42,7 @@ class Case:
         mode: 'two_stage', 'one_graph' or 'whole'.
         regions: the most regions refined; 0 in the mode 'whole'.
         size_hw: size of the frames.
+        selector: chooses the regions; None as the bundle says, or as one graph does.
     """
 
     backend: str
@@ -49,6 +50,12 @@ class Case:
     mode: str
     regions: int
     size_hw: tuple[int, int]
+    selector: str | None = None
+
+    @property
+    def chosen_by(self) -> str | None:
+        """What chooses the regions; None as the bundle says."""
+        return GRID if self.mode == ONE_GRAPH else self.selector
 
     def facts(self) -> dict[str, Any]:
         """Describe the case in plain values for JSON."""
@@ -146,7 +153,9 @@ class CaseRunner:
         """Segment the case's frames with the reference, at first need."""
         # Of the two stages, one graph too: that it says the same is part of the test.
         mode = WHOLE if case.mode == WHOLE else TWO_STAGE
-        exact = dataclasses.replace(case, backend=REFERENCE, precision=FLOAT32, mode=mode)
+        exact = dataclasses.replace(
+            case, backend=REFERENCE, precision=FLOAT32, mode=mode, selector=case.chosen_by
+        )
         if exact not in self._references:
             with opened(self._bundle, exact) as segmenter:
                 self._references[exact] = [
@@ -169,7 +178,12 @@ def opened(bundle: ModelBundle, case: Case) -> Iterator[Segmenter]:
     Raises:
         StsegError: it does not open.
     """
-    config = PipelineConfig(backend=case.backend, precision=case.precision, regions=case.regions)
+    config = PipelineConfig(
+        backend=case.backend,
+        precision=case.precision,
+        regions=case.regions,
+        selector=case.chosen_by,
+    )
     settings = resolve_settings(bundle, config)
     if case.mode == TWO_STAGE:
         with closing(open_segmenter(bundle, config)) as two_stage:

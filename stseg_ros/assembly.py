@@ -226,13 +226,19 @@ def _check_networks(bundle: ModelBundle, geometry: Geometry, engines: EnginePair
     Raises:
         BundleError: an input or output differs from what the geometry asks for.
     """
-    for path, engine, size_hw, channels, batch in (
-        (bundle.coarse_path, engines.coarse, geometry.coarse_hw, 3, 1),
-        (bundle.refine_path, engines.refine, geometry.region_hw, geometry.refine_channels, None),
+    region_hw, coarse_output = geometry.region_hw, geometry.coarse_output
+    for path, engine, taken, given in (
+        (bundle.coarse_path, engines.coarse, (1, *geometry.coarse_hw, 3), coarse_output),
+        (
+            bundle.refine_path,
+            engines.refine,
+            (None, *region_hw, geometry.refine_channels),
+            (None, *region_hw),
+        ),
     ):
         expected = (
-            TensorSpec(name='', shape=(batch, *size_hw, channels), dtype='uint8'),
-            TensorSpec(name='', shape=(batch, *size_hw), dtype='float32'),
+            TensorSpec(name='', shape=taken, dtype='uint8'),
+            TensorSpec(name='', shape=given, dtype='float32'),
         )
         for side, spec, wanted in zip(
             ('input', 'output'), (engine.input, engine.output), expected, strict=True

@@ -21,6 +21,7 @@ from stseg_ros.strict_yaml import build_record, read_mapping, shown
 SCHEMA = 1
 MANIFEST = 'bundle.yaml'
 DEFAULT_BUNDLE = 'driving_small'
+MOST_FEATURES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Geometry:
         grid: rows and columns of regions (the paper's is N_p, N_p).
         max_regions: largest batch of the refine network.
         prior: whether the refine network sees the coarse logits too, see `logit_bytes`.
+        prior_features: how many features of the coarse network's decoder it sees besides, F. The
+            coarse network then gives (N, 1 + F, h, w): logits, and features on their scale.
     """
 
     working_hw: tuple[int, int]
@@ -40,13 +43,24 @@ class Geometry:
     grid: tuple[int, int]
     max_regions: int
     prior: bool = False
+    prior_features: int = 0
 
     def __post_init__(self) -> None:
         """Check that the sizes fit each other.
 
         Raises:
-            ConfigError: a size is not positive, or one does not divide the other.
+            ConfigError: a size is not positive, or one does not divide the other; or there are too
+                many features, or some without the logits.
         """
+        if not 0 <= self.prior_features <= MOST_FEATURES:
+            raise ConfigError(
+                f'geometry: prior_features is {self.prior_features}; give 0 to {MOST_FEATURES}'
+            )
+        if self.prior_features and not self.prior:
+            raise ConfigError(
+                f'geometry: prior_features is {self.prior_features}, but prior is false; '
+                'add prior: true, for features come with the logits'
+            )
         sizes = (*self.working_hw, self.coarse_factor, *self.grid, self.max_regions)
         if min(sizes) < 1:
             raise ConfigError('geometry: every size must be 1 or more')
@@ -70,7 +84,13 @@ class Geometry:
     @property
     def refine_channels(self) -> int:
         """Channels of the refine network's input."""
-        return 4 if self.prior else 3
+        return 3 + self.prior + self.prior_features
+
+    @property
+    def coarse_output(self) -> tuple[int, ...]:
+        """Shape of what the coarse network gives: (1, h, w), or (1, 1 + F, h, w)."""
+        planes = (1 + self.prior_features,) if self.prior_features else ()
+        return 1, *planes, *self.coarse_hw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from stseg_ros.errors import ConfigError
 
 GRID = 'grid'
+MARGIN = 'margin'
 # What a bundle may have learned; without it, it cannot be run so.
 LEARNED = 'learned'
-SELECTORS = (GRID, 'margin', 'boundary', 'sliding', 'components', 'components_first', LEARNED)
+SELECTORS = (GRID, MARGIN, 'boundary', 'sliding', 'components', 'components_first', LEARNED)
 DEFAULT_SELECTOR = GRID
 PAPER = 'paper'
 PRESETS = (PAPER,)
@@ -82,7 +83,8 @@ class PipelineConfig:
         refine_below: see `SegmenterSettings`.
         fusion: see `SegmenterSettings`.
         preset: 'paper' takes the paper's settings where nothing else is said, not the bundle's.
-        selector: how regions are chosen, see `chosen_selector`; 'grid' is the paper's.
+        selector: how regions are chosen, see `chosen_selector`; 'grid' is the paper's, and that of
+            bundles that recommend none.
         backend: 'auto', or the one backend to use.
         threads: CPU threads of one network; 0 leaves the choice to the backend.
         precision: 'default' for the backend's fastest arithmetic, 'float32' for exact FP32.

@@ -50,9 +50,26 @@ class CoarseResult:
 
     Attributes:
         logit_bytes_hw: (h, w) uint8 vehicle logits at the coarse resolution, see `logit_bytes`.
+        feature_bytes_fhw: (F, h, w) uint8 features for stage 2 on the same scale; None for a
+            network that gives none.
     """
 
     logit_bytes_hw: UInt8Array
+    feature_bytes_fhw: UInt8Array | None = None
+
+    @classmethod
+    def of_output(cls, output: UInt8Array) -> CoarseResult:
+        """Take apart what a coarse network gave for one frame.
+
+        Args:
+            output: (h, w) uint8 logits, or (1 + F, h, w) uint8 logits and features.
+
+        Returns:
+            Views of it.
+        """
+        if output.ndim == 2:
+            return cls(logit_bytes_hw=output)
+        return cls(logit_bytes_hw=output[0], feature_bytes_fhw=output[1:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

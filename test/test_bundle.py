@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -211,3 +212,33 @@ def test_shipped_bundles_are_whole() -> None:
 def test_geometry_refuses_nothing_sizes() -> None:
     with pytest.raises(ConfigError, match='every size must be 1 or more'):
         Geometry(working_hw=(128, 256), coarse_factor=8, grid=(4, 4), max_regions=0)
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        ({'prior': True, 'prior_features': 17}, 'prior_features is 17; give 0 to 16'),
+        ({'prior': True, 'prior_features': -1}, 'prior_features is -1; give 0 to 16'),
+        ({'prior_features': 4}, 'prior_features is 4, but prior is false; add prior: true'),
+    ],
+)
+def test_geometry_refuses_features_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Geometry(working_hw=(128, 256), coarse_factor=8, grid=(4, 4), max_regions=4, **options)
+
+
+@pytest.mark.parametrize(
+    ('options', 'channels', 'output'),
+    [
+        ({}, 3, (1, 16, 32)),
+        ({'prior': True}, 4, (1, 16, 32)),
+        ({'prior': True, 'prior_features': 5}, 9, (1, 6, 16, 32)),
+    ],
+)
+def test_geometry_tells_what_goes_from_stage_to_stage(
+    options: dict[str, Any], channels: int, output: tuple[int, ...]
+) -> None:
+    sizes: dict[str, Any] = {'working_hw': (128, 256), 'coarse_factor': 8, 'grid': (4, 4)}
+    geometry = Geometry(max_regions=4, **sizes, **options)
+    assert geometry.refine_channels == channels
+    assert geometry.coarse_output == output

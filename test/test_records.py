@@ -7,7 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from stseg_ros.records import FrameTiming, RegionSelection, SegmentationResult, sigmoid
+from stseg_ros.records import (
+    CoarseResult,
+    FrameTiming,
+    RegionSelection,
+    SegmentationResult,
+    sigmoid,
+)
 
 
 def make_result(logit_bytes_hw: np.ndarray, mask_hw: np.ndarray) -> SegmentationResult:
@@ -65,3 +71,16 @@ def test_label_confidence_is_of_the_label_shown() -> None:
 def test_boxes_scale_to_the_camera() -> None:
     result = make_result(np.zeros((2, 4), np.uint8), np.zeros((6, 8), np.uint8))
     assert result.boxes_in_camera_xyxy().tolist() == [[0, 0, 4, 3], [4, 3, 8, 6]]
+
+
+def test_a_coarse_output_is_taken_apart_without_a_copy() -> None:
+    plain = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert CoarseResult.of_output(plain).logit_bytes_hw is plain
+    assert CoarseResult.of_output(plain).feature_bytes_fhw is None
+    output = np.arange(36, dtype=np.uint8).reshape(3, 3, 4)
+    coarse = CoarseResult.of_output(output)
+    assert coarse.feature_bytes_fhw is not None
+    assert coarse.logit_bytes_hw.tolist() == plain.tolist()
+    assert coarse.feature_bytes_fhw[1, 2].tolist() == [32, 33, 34, 35]
+    assert np.shares_memory(coarse.logit_bytes_hw, output)
+    assert np.shares_memory(coarse.feature_bytes_fhw, output)

@@ -21,18 +21,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from tqdm import tqdm
 
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.cli import main as stseg
 from stseg_ros.errors import ConfigError
+from stseg_ros.measure.benchmark.frames import FrameSet, resize_frames
 from stseg_ros.measure.benchmark.rounds import Procedure
 from stseg_ros.measure.benchmark.whole_network import with_whole_network
 from stseg_ros.measure.frontier.figure import draw_frontier
 from stseg_ros.measure.frontier.page import write_page
 from stseg_ros.measure.frontier.points import (
-    DEFAULT,
     GROUPS,
     HALF,
     PAIR,
@@ -41,9 +42,9 @@ from stseg_ros.measure.frontier.points import (
     Point,
     paper_group,
 )
-from stseg_ros.measure.frontier.record import adopt_recipe_rows, adopt_study_rows
+from stseg_ros.measure.frontier.record import adopt_recipe_rows
 from stseg_ros.measure.frontier.scoring import score_group
-from stseg_ros.measure.frontier.timing import TimingOptions, time_points
+from stseg_ros.measure.frontier.timing import time_points
 from stseg_ros.measure.study.sets import SETS, StudySet
 
 DOCS = Path(__file__).parents[1]
@@ -51,15 +52,16 @@ RESULTS = DOCS / 'results'
 RECIPES = DOCS.parent / 'config' / 'train'
 # CamVid val, and a drive left out of training.
 SCORED_SETS: tuple[StudySet, ...] = SETS[:2]
-SCHEMA = 1
+# 2: times by set, each of its own pictures.
+SCHEMA = 2
 # Recipe, and which network of the run before it starts from: the quarter from the coarse one of
 # driving_small, which sees whole frames at an eighth, and the half from the quarter.
 SINGLES = {QUARTER: ('single_stage_quarter', 'coarse'), HALF: ('single_stage_half', 'whole')}
 SIZES = '640x480,1280x720,1920x1080,3840x2160'
 ROUNDS = 40
 PARITY_IMAGES = 4
-# The run that the shipped bundle was exported from.
-SHIPPED = 'seed1'
+# Timed of each set.
+PICTURES = 12
 
 
 def train_single(share: str, first: Path, run: Path, *, seed: int, data: Path) -> None:
@@ -128,28 +130,18 @@ def score(record: dict[str, Any], arguments: argparse.Namespace, path: Path) -> 
         for seed, run in found[share].items():
             record['training'].setdefault(share, {})[seed] = training_facts(run)
     seeds = sorted({seed for runs in found.values() for seed in runs})
-    # What has no score at all comes first, then what was taken over and has gaps.
-    for wanted in (_absent, _with_gaps):
-        for seed in seeds:
-            for group in GROUPS:
-                run = found[group.bundle].get(seed)
-                if run is None:
-                    continue
-                bundle = export(run, arguments.bundles / f'{group.bundle}_{seed}', arguments.data)
-                for one in SCORED_SETS:
-                    rows = record['scores'].setdefault(one.title, {}).setdefault(seed, {})
-                    missing = tuple(point for point in group.points if wanted(rows, point))
-                    if missing:
-                        rows |= _score_points(group, missing, bundle, one, arguments.data)
-                        write_record(record, path)
-
-
-def _absent(rows: Mapping[str, Any], point: Point) -> bool:
-    return point.label not in rows
-
-
-def _with_gaps(rows: Mapping[str, Any], point: Point) -> bool:
-    return rows[point.label]['boundary_dice'] is None
+    for seed in seeds:
+        for group in GROUPS:
+            run = found[group.bundle].get(seed)
+            if run is None:
+                continue
+            bundle = export(run, arguments.bundles / f'{group.bundle}_{seed}', arguments.data)
+            for one in SCORED_SETS:
+                rows = record['scores'].setdefault(one.title, {}).setdefault(seed, {})
+                missing = tuple(point for point in group.points if point.label not in rows)
+                if missing:
+                    rows |= _score_points(group, missing, bundle, one, arguments.data)
+                    write_record(record, path)
 
 
 def _score_points(
@@ -172,23 +164,6 @@ def adopt_recipe(record: dict[str, Any], path: Path) -> None:
             own = record['scores'].setdefault(one.title, {}).setdefault(f'seed{seed}', {})
             for label, row in adopt_recipe_rows(rows).items():
                 own.setdefault(label, row)
-
-
-def adopt_study(record: dict[str, Any], path: Path) -> None:
-    """Take over what docs/results/study.json holds of the same runs, as far as it goes."""
-    if not path.is_file():
-        return
-    study = json.loads(path.read_text(encoding='utf-8'))
-    for title, by_run in record['scores'].items():
-        for seed, own in by_run.items():
-            # The study has the shipped bundle by its own name.
-            names = (seed, 'driving_small') if seed == SHIPPED else (seed,)
-            for name in names:
-                scored = study['sets'].get(title, {}).get(name)
-                if scored is not None and DEFAULT in own:
-                    rows = adopt_study_rows(study['columns'], scored['rows'], own)
-                    for label, row in rows.items():
-                        own.setdefault(label, row)
 
 
 def adopt_paper(record: dict[str, Any], path: Path, groups: Sequence[Group]) -> None:
@@ -230,18 +205,31 @@ def time_all(record: dict[str, Any], arguments: argparse.Namespace) -> None:
             )
         groups.append((group, ModelBundle.read(folders[0].parent)))
     paper = paper_groups(arguments.paper, arguments.bundles)
-    options = TimingOptions(
-        sizes_hw=[
-            (int(height), int(width))
-            for width, height in (size.split('x') for size in arguments.sizes.split(','))
-        ],
-        procedure=Procedure(rounds=arguments.rounds),
-        images=arguments.data / 'camvid' / 'val',
-    )
-    record['timing'] = time_points([*groups, *paper], options, _bar)
+    sizes_hw = [
+        (int(height), int(width))
+        for width, height in (size.split('x') for size in arguments.sizes.split(','))
+    ]
+    procedure = Procedure(rounds=arguments.rounds)
+    record['timing'] = {}
+    for one in SCORED_SETS:
+        frames = frames_of(one, arguments.data, sizes_hw)
+        # How long the paper's network takes does not depend on what it sees.
+        timed = groups if record['timing'] else [*groups, *paper]
+        record['timing'][one.title] = time_points(timed, frames, procedure, _bar)
     if paper:
         record['paper'] = {}
         adopt_paper(record, RESULTS / 'paper.json', [group for group, _ in paper])
+
+
+def frames_of(one: StudySet, data: Path, sizes_hw: Sequence[tuple[int, int]]) -> FrameSet:
+    """Read some images of a set, evenly spaced, and bring them to every size."""
+    images = one.load(data, PICTURES)
+    count = len(images.names)
+    step = max(1, count // PICTURES)
+    chosen = range(0, count, step)[:PICTURES]
+    pictures = [np.ascontiguousarray(images.load(at).image_hwc[..., ::-1]) for at in chosen]
+    source = f'{len(pictures)} of {count} images of {one.title}'
+    return resize_frames(pictures, sizes_hw, source)
 
 
 def _bar(name: str, steps: int) -> Callable[[int], object]:
@@ -294,7 +282,6 @@ def main() -> None:
         time_all(record, arguments)
     elif arguments.runs:
         adopt_recipe(record, RESULTS / 'recipe.json')
-        adopt_study(record, RESULTS / 'study.json')
         score(record, arguments, arguments.output)
     write_record(record, arguments.output)
     draw_frontier(record, arguments.output.with_suffix('.png'))

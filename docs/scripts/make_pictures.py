@@ -53,7 +53,7 @@ def main(seed: int) -> None:
     )
     bottom = np.hstack(
         [
-            titled(chosen, f'3  the {settings.regions} least confident regions'),
+            titled(chosen, f'3  {len(result.selection)} regions over what was found'),
             titled(overlay, '4  fused mask'),
         ]
     )

@@ -87,10 +87,11 @@ class BackendCheck:
     def _open(self) -> Segmenter:
         from stseg_ros.assembly import open_segmenter
         from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
-        from stseg_ros.config import PipelineConfig
+        from stseg_ros.config import GRID, PipelineConfig
 
         bundle = ModelBundle.read(find_bundle(self.bundle or DEFAULT_BUNDLE))
-        return open_segmenter(bundle, PipelineConfig(backend=self.backend))
+        # All regions that may be refined, whatever the picture shows.
+        return open_segmenter(bundle, PipelineConfig(backend=self.backend, selector=GRID))
 
     def _refused(self, error: EngineError) -> Finding:
         found = finding_of_error(error)

@@ -39,10 +39,10 @@ class BundleCheck:
         geometry, networks = bundle.geometry, bundle.manifest.networks
         count = 2 if networks.whole is None else 3
         height, width = geometry.working_hw
-        regions = bundle.manifest.recommended.regions
+        recommended = bundle.manifest.recommended
         return Finding(
             status=Status.OK,
             summary=f'{bundle.name}: {count} networks with the recorded hashes, working size '
-            f'{width}x{height}, {regions} regions',
+            f'{width}x{height}, at most {recommended.regions} regions by {recommended.selector}',
             details={'root': str(bundle.root), 'name': bundle.name, 'networks': count},
         )

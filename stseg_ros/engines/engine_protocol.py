@@ -16,8 +16,10 @@ from stseg_ros.records import ChannelOrder, UInt8Array
 BYTES = 'bytes'
 FLOAT32 = 'float32'
 
-# Where each channel of RGB, and the prior if there is one, lies in a batch of BGR.
-FROM_BGR = (2, 1, 0, 3)
+# Where each channel of RGB, and of what stage 1 says of each pixel, lies in a batch of BGR: the
+# colours change places, and up to 17 further channels, logits and features, stay where they are.
+FROM_BGR = (2, 1, 0, *range(3, 20))
+_COLOURS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +88,14 @@ class InferenceEngine(Protocol):
         """Run the network on a batch.
 
         Args:
-            batch_nhwc: (N, h, w, 3) uint8, C-contiguous, possibly read-only, or with the prior as
-                fourth channel.
+            batch_nhwc: (N, h, w, 3) uint8, C-contiguous, possibly read-only, or with what stage 1
+                says of each pixel as further channels.
             order: order of the three colours.
 
         Returns:
             (N, h, w) logits, uint8 or float32 as `EngineOptions.logits` asks, complete on return,
-            valid until the next call or `close`.
+            valid until the next call or `close`. (N, 1 + F, h, w) of a coarse network that gives
+            features: those come after the logits and are handled alike.
 
         Raises:
             EngineError: the batch does not fit the network, or the backend failed.
@@ -131,15 +134,32 @@ def as_rgb(batch_nhwc: UInt8Array, order: ChannelOrder) -> UInt8Array:
     """Bring a batch into the network's channel order, for backends that cannot do it themselves.
 
     Args:
-        batch_nhwc: (N, h, w, 3 or 4) uint8, C-contiguous.
-        order: order of its three colours.
+        batch_nhwc: (N, h, w, C) uint8, C-contiguous.
+        order: order of its three colours, which come first.
 
     Returns:
         The same where it is RGB, else a new array.
     """
     if order is ChannelOrder.RGB:
         return batch_nhwc
-    count, height, width, channels = batch_nhwc.shape
-    swap = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
-    rows_hwc = cv2.cvtColor(batch_nhwc.reshape(count * height, width, channels), swap)
-    return np.asarray(rows_hwc, np.uint8).reshape(batch_nhwc.shape)
+    rgb_nhwc = np.empty_like(batch_nhwc)
+    write_as_rgb(batch_nhwc, rgb_nhwc)
+    return rgb_nhwc
+
+
+def write_as_rgb(bgr_nhwc: UInt8Array, out_nhwc: UInt8Array) -> None:
+    """Copy a batch of BGR, with its colours as RGB.
+
+    Args:
+        bgr_nhwc: (N, h, w, C) uint8, C-contiguous; the colours come first.
+        out_nhwc: where to; the same shape, C-contiguous.
+    """
+    count, height, width, channels = bgr_nhwc.shape
+    rows_hwc = (count * height, width, channels)
+    given_hwc, rgb_hwc = bgr_nhwc.reshape(rows_hwc), out_nhwc.reshape(rows_hwc)
+    if channels > _COLOURS + 1:
+        pairs = [place for pair in zip(FROM_BGR, range(channels), strict=False) for place in pair]
+        cv2.mixChannels([given_hwc], [rgb_hwc], pairs)
+        return
+    swap = cv2.COLOR_BGR2RGB if channels == _COLOURS else cv2.COLOR_BGRA2RGBA
+    cv2.cvtColor(given_hwc, swap, dst=rgb_hwc)

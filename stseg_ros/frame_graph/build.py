@@ -46,9 +46,9 @@ def build_frame_graph(bundle: ModelBundle, spec: FrameGraphSpec) -> bytes:
         BundleError: the networks do not fit the geometry, or cannot be joined.
     """
     geometry = bundle.geometry
-    coarse = load_network(bundle.coarse_path, (1, *geometry.coarse_hw, 3))
-    refine_shape = (max(1, spec.regions), *geometry.region_hw, geometry.refine_channels)
-    refine = load_network(bundle.refine_path, refine_shape)
+    coarse = load_network(bundle.coarse_path, (1, *geometry.coarse_hw, 3), geometry.coarse_output)
+    regions = (max(1, spec.regions), *geometry.region_hw)
+    refine = load_network(bundle.refine_path, (*regions, geometry.refine_channels), regions)
     if opset_of(coarse) != opset_of(refine):
         raise BundleError(
             f'{bundle.root}: the coarse network uses version {opset_of(coarse)} of the ONNX '
@@ -110,7 +110,7 @@ class _FrameGraph:
             'Transpose', graph.reshape(real, (1, *camera_hw, 3)), perm=[0, 3, 1, 2]
         )
 
-        coarse_map = self._run_coarse(planes)
+        coarse_map, features = self._run_coarse(planes)
         scores = self._score_cells(coarse_map)
         graph.output(names.SCORES, scores, TensorProto.FLOAT, (self._cells,))
         geometry = self._geometry
@@ -118,19 +118,23 @@ class _FrameGraph:
         if self._spec.regions:
             chosen = self._choose(scores)
             graph.output(names.CHOSEN, chosen.cells, TensorProto.INT32, (self._spec.regions,))
-            fused_map = self._refine_cells(planes, fused_map, chosen)
+            fused_map = self._refine_cells(planes, fused_map, features, chosen)
         self._write_maps(fused_map)
 
     @property
     def _cells(self) -> int:
         return self._geometry.grid[0] * self._geometry.grid[1]
 
-    def _run_coarse(self, planes: str) -> str:
-        """Stage 1: (1, 3, H, W) pixels to (1, 1, h, w) logits."""
+    def _run_coarse(self, planes: str) -> tuple[str, str]:
+        """Stage 1: (1, 3, H, W) pixels to (1, 1, h, w) logits, and (1, F, h, w) features or ''."""
         graph, coarse_hw = self.writer, self._geometry.coarse_hw
         small = shrink_to_coarse(graph, planes, self._spec.camera_hw, coarse_hw)
-        logits = embed_network(graph, self._coarse, 'coarse', self._as_batch(small))
-        return graph.reshape(self._cut_off(logits), (1, 1, *coarse_hw))
+        output = embed_network(graph, self._coarse, 'coarse', self._as_batch(small))
+        output = self._cut_off(output)
+        count = self._geometry.prior_features
+        if not count:
+            return graph.reshape(output, (1, 1, *coarse_hw)), ''
+        return self._planes(output, 0, 1), self._planes(output, 1, 1 + count)
 
     def _score_cells(self, coarse_map: str) -> str:
         """Confidence of each cell, (cells,): see `stseg_ros.pipeline.selectors.grid`."""
@@ -148,7 +152,7 @@ class _FrameGraph:
         lowest, cells = graph.nodes('TopK', 2, scores, count, axis=0, largest=0, sorted=1)
         return _Chosen(scores=lowest, cells=cells)
 
-    def _refine_cells(self, planes: str, coarse_map: str, chosen: _Chosen) -> str:
+    def _refine_cells(self, planes: str, coarse_map: str, features: str, chosen: _Chosen) -> str:
         """Stage 2 on the chosen cells, merged into the map at the working size, (1, 1, h, w)."""
         graph, count = self.writer, self._spec.regions
         height, width = self._geometry.region_hw
@@ -156,10 +160,12 @@ class _FrameGraph:
         pixels = graph.node('Gather', self._split(working, 3), chosen.cells, axis=0)
         coarse_cells = graph.reshape(self._split(coarse_map, 1), (self._cells, height, width))
         coarse = graph.node('Gather', coarse_cells, chosen.cells, axis=0)
-        prior = None
+        priors = []
         if self._geometry.prior:
-            prior = graph.reshape(self._to_bytes(coarse), (count, 1, height, width))
-        batch = self._as_batch(pixels, prior)
+            priors.append(graph.reshape(self._to_bytes(coarse), (count, 1, height, width)))
+        if features:
+            priors.append(self._to_bytes(self._features_of(features, chosen)))
+        batch = self._as_batch(pixels, *priors)
         refined = self._cut_off(embed_network(graph, self._refine, 'refine', batch))
         merged = self._merge(coarse, refined)
 
@@ -168,6 +174,13 @@ class _FrameGraph:
         merged = graph.node('Where', doubtful, merged, coarse)
         places = graph.reshape(chosen.cells, (count, 1))
         return self._join(graph.node('ScatterND', coarse_cells, places, merged))
+
+    def _features_of(self, features: str, chosen: _Chosen) -> str:
+        """Cut the features of the chosen cells, (K, F, h, w), out of those of the frame."""
+        graph, geometry = self.writer, self._geometry
+        count = geometry.prior_features
+        enlarged = resize(graph, features, geometry.coarse_hw, geometry.working_hw, count)
+        return graph.node('Gather', self._split(enlarged, count), chosen.cells, axis=0)
 
     def _merge(self, coarse: str, refined: str) -> str:
         """Merge logits of the same cells: see `stseg_ros.pipeline.fuse`."""
@@ -205,13 +218,13 @@ class _FrameGraph:
         rounded = graph.node('Round', self._to_bytes(fused_map))
         graph.output(names.LOGIT_BYTES, rounded, TensorProto.UINT8, geometry.working_hw)
 
-    def _as_batch(self, pixels_nchw: str, prior_n1hw: str | None = None) -> str:
+    def _as_batch(self, pixels_nchw: str, *priors_nchw: str) -> str:
         """Bring pixels in the camera's channel order into a network's input form."""
         graph = self.writer
         # After the frame was shrunk or cut, where there is least to reorder.
         batch = graph.node('Gather', pixels_nchw, names.CHANNELS, axis=1)
-        if prior_n1hw is not None:
-            batch = graph.node('Concat', batch, prior_n1hw, axis=1)
+        if priors_nchw:
+            batch = graph.node('Concat', batch, *priors_nchw, axis=1)
         return graph.node('Transpose', batch, perm=[0, 2, 3, 1])
 
     def _split(self, planes: str, channels: int) -> str:
@@ -229,6 +242,12 @@ class _FrameGraph:
         grid = graph.reshape(cells, (rows, columns, height, width))
         grid = graph.node('Transpose', grid, perm=[0, 2, 1, 3])
         return graph.reshape(grid, (1, 1, *self._geometry.working_hw))
+
+    def _planes(self, source: str, first: int, end: int) -> str:
+        """Take some of the channels of (N, C, h, w)."""
+        # First, end and axis.
+        slicing = [self.writer.constant([value], np.int64) for value in (first, end, 1)]
+        return self.writer.node('Slice', source, *slicing)
 
     def _cut_off(self, logits: str) -> str:
         """Limit logits to what bytes can hold."""

@@ -14,12 +14,15 @@ from stseg_ros.frame_graph.graph_writer import GraphWriter
 _OLDEST_OPSET = 13
 
 
-def load_network(path: Path, input_shape: tuple[int, ...]) -> ModelProto:
-    """Read a network that maps uint8 NHWC to float32 NHW logits.
+def load_network(
+    path: Path, input_shape: tuple[int, ...], output_shape: tuple[int, ...]
+) -> ModelProto:
+    """Read a network that maps uint8 NHWC to float32 logits.
 
     Args:
         path: the ONNX file.
         input_shape: (N, h, w, channels) that it will be fed.
+        output_shape: (N, h, w) that it will give, or (N, 1 + F, h, w) with features.
 
     Returns:
         The network.
@@ -39,10 +42,10 @@ def load_network(path: Path, input_shape: tuple[int, ...]) -> ModelProto:
             f'{path}: input {graph.input[0].name!r} does not take uint8 '
             f'{"x".join(map(str, input_shape))}, which the geometry in bundle.yaml asks for'
         )
-    if not _fits(graph.output[0], TensorProto.FLOAT, input_shape[:-1]):
+    if not _fits(graph.output[0], TensorProto.FLOAT, output_shape):
         raise BundleError(
             f'{path}: output {graph.output[0].name!r} is not float32 '
-            f'{"x".join(map(str, input_shape[:-1]))}, which the geometry in bundle.yaml asks for'
+            f'{"x".join(map(str, output_shape))}, which the geometry in bundle.yaml asks for'
         )
     if opset_of(model) < _OLDEST_OPSET or any(node.domain for node in graph.node):
         raise BundleError(
@@ -80,7 +83,7 @@ def embed_network(graph: GraphWriter, model: ModelProto, name: str, batch_nhwc: 
         batch_nhwc: (N, h, w, channels) float32 in 0 to 255, what the network is fed.
 
     Returns:
-        (N, h, w) float32 logits.
+        Its output as float32.
     """
     network = model.graph
     # '' stands for an optional input that is left out.

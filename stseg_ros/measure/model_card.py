@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stseg_ros.bundle import Manifest
-from stseg_ros.config import DEFAULT_SELECTOR, RecommendedSettings
+from stseg_ros.config import GRID, MARGIN, RecommendedSettings
 
 # Terms under which each data set is offered, and what they mean for weights trained on it.
 _LICENCES = {
@@ -93,18 +93,18 @@ def _summary(manifest: Manifest) -> str:
 
 Vehicle segmentation of road images in two stages, after {manifest.provenance['method']}.
 Every frame is resized to {width}x{height}. A coarse network sees it shrunk by \
-{geometry.coarse_factor}; a refine network then sees the least confident of {rows} x {columns} \
-regions of {width // columns}x{height // rows} pixels at full resolution.
+{geometry.coarse_factor}; a refine network then sees some of the frame at full resolution, in \
+regions of {width // columns}x{height // rows} pixels, {rows} x {columns} of which would fill it.
 
-Recommended: {recommended.regions} regions per frame{_selector(recommended)}, fusion \
-`{recommended.fusion}`, threshold {recommended.threshold}.{_learned(manifest.provenance)}"""
+Recommended: {_regions(recommended)}, fusion `{recommended.fusion}`, threshold \
+{recommended.threshold}.{_learned(manifest.provenance)}"""
 
 
-def _selector(recommended: RecommendedSettings) -> str:
-    """Say what chooses the regions, where it is not the usual."""
-    if recommended.selector == DEFAULT_SELECTOR:
-        return ''
-    return f', chosen by `{recommended.selector}`'
+def _regions(recommended: RecommendedSettings) -> str:
+    """Say how many regions are refined, and what chooses them."""
+    # Only the paper's cells, and those by margin, are always as many as allowed.
+    at_most = '' if recommended.selector in (GRID, MARGIN) else 'at most '
+    return f'{at_most}{recommended.regions} regions per frame, chosen by `{recommended.selector}`'
 
 
 def _learned(provenance: dict[str, Any]) -> str:
@@ -118,16 +118,28 @@ def _learned(provenance: dict[str, Any]) -> str:
 
 
 def _use(manifest: Manifest) -> str:
-    prior = (
-        ' The refine network takes the logits of the coarse one as a fourth channel.'
-        if manifest.geometry.prior
-        else ''
-    )
+    classes = ', '.join(manifest.classes)
     return f"""## Input and output
 
 Both networks take uint8 RGB images in NHWC order and give float32 logits; normalisation is inside
-the graph.{prior} Classes: {', '.join(manifest.classes)}. Cars, vans, lorries and buses are all
+the graph.{_priors(manifest)} Classes: {classes}. Cars, vans, lorries and buses are all
 vehicles; two-wheelers and people are not."""
+
+
+def _priors(manifest: Manifest) -> str:
+    """Say what the refine network sees beside the image, if anything."""
+    geometry = manifest.geometry
+    if not geometry.prior:
+        return ''
+    if not geometry.prior_features:
+        return ' The refine network takes the logits of the coarse one as a fourth channel.'
+    height, width = geometry.coarse_hw
+    return (
+        f' The coarse network gives 1 x {1 + geometry.prior_features} x {height} x {width}: its '
+        f'logits, and {geometry.prior_features} features of its decoder on their scale. The '
+        'refine network takes all of these as further channels, as bytes of 128 + 16 times the '
+        'value.'
+    )
 
 
 def _networks(manifest: Manifest) -> str:

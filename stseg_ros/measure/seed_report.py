@@ -72,8 +72,8 @@ class SeedRow:
 
     Attributes:
         mode: 'whole', 'coarse' or 'two_stage'.
-        regions: regions refined.
-        macs: multiply-accumulates per frame.
+        regions: regions refined, at most.
+        macs: multiply-accumulates per frame, the mean.
         figures: by name the spread of each score.
     """
 
@@ -102,7 +102,7 @@ def seed_table(title: str, documents: Mapping[int, Mapping[str, Any]]) -> SeedTa
         SeedRow(
             mode=same[0]['mode'],
             regions=same[0]['regions'],
-            macs=same[0]['macs'],
+            macs=round(fmean(row['macs'] for row in same)),
             figures={
                 name: Spread(values=tuple(float(row[name]) for row in same)) for name in FIGURES
             },

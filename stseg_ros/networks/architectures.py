@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import nn
-
 from stseg_ros.errors import ConfigError
+from stseg_ros.networks.decoder_network import DecoderNetwork
 from stseg_ros.networks.layers import NORMS
 from stseg_ros.networks.paper_unet import PaperUNet
 from stseg_ros.networks.residual_fpn import ResidualFpn
 
-# Each maps (N, inputs, H, W) to (N, 1, H, W) for any H and W.
-ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
+# Each maps (N, inputs, H, W) to (N, 1 + features, H, W) for any H and W.
+ARCHITECTURES: dict[str, Callable[..., DecoderNetwork]] = {
     'paper_unet': PaperUNet,
     'residual_fpn': ResidualFpn,
 }
@@ -51,14 +50,18 @@ class NetworkConfig:
             raise ConfigError(f"network norm is '{self.norm}'; give one of {', '.join(NORMS)}")
 
 
-def build_network(config: NetworkConfig, *, inputs: int = 3) -> nn.Module:
+def build_network(config: NetworkConfig, *, inputs: int = 3, features: int = 0) -> DecoderNetwork:
     """Build a network with weights from PyTorch's current seed.
 
     Args:
         config: which one.
         inputs: channels of its input.
+        features: how many features of its decoder it gives beside the logits.
 
     Returns:
-        Maps (N, inputs, H, W) normalised images to (N, 1, H, W) logits, for any H and W.
+        Maps (N, inputs, H, W) normalised images to (N, 1 + features, H, W), logits first, for any
+        H and W.
     """
-    return ARCHITECTURES[config.architecture](width=config.width, norm=config.norm, inputs=inputs)
+    return ARCHITECTURES[config.architecture](
+        width=config.width, norm=config.norm, inputs=inputs, features=features
+    )

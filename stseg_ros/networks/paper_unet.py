@@ -9,25 +9,27 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from stseg_ros.networks.decoder_network import DecoderNetwork
 from stseg_ros.networks.layers import ConvNorm, UpConvNorm
 
 DEPTH = 5
 
 
-class PaperUNet(nn.Module):
+class PaperUNet(DecoderNetwork):
     """Fully convolutional U-Net with one logit per pixel, for inputs of any size.
 
     Paper: the deepest level is concatenated with itself, as the authors' code does; without that
     the parameter count is 14.1 million.
     """
 
-    def __init__(self, *, width: int, norm: str, inputs: int = 3) -> None:
+    def __init__(self, *, width: int, norm: str, inputs: int = 3, features: int = 0) -> None:
         """Build the layers with PyTorch's default initialisation.
 
         Args:
             width: channels after the first convolution, even; each further level doubles them.
             norm: 'none' as in the paper, or 'batch'.
             inputs: channels of the input.
+            features: how many features of the decoder it gives beside the logits.
         """
         super().__init__()
         channels = [width * 2**level for level in range(DEPTH)]
@@ -41,17 +43,10 @@ class PaperUNet(nn.Module):
             UpConvNorm(before, after, norm=norm)
             for before, after in zip(befores, outputs, strict=True)
         )
-        self.head = nn.Conv2d(outputs[-1], 1, kernel_size=1)
+        self.set_heads(outputs[-1], stride=1, features=features)
 
-    def forward(self, image_nchw: torch.Tensor) -> torch.Tensor:
-        """Compute the logits of a batch.
-
-        Args:
-            image_nchw: (N, inputs, H, W) normalised images.
-
-        Returns:
-            (N, 1, H, W) logits.
-        """
+    def decode(self, image_nchw: torch.Tensor) -> torch.Tensor:
+        """See `DecoderNetwork.decode`; the map has the image's size."""
         features = image_nchw
         skips = []
         sizes_hw = []
@@ -62,5 +57,4 @@ class PaperUNet(nn.Module):
         for up in self.up:
             features = torch.cat((features, skips.pop()), dim=1)
             features = torch.relu(up(features, sizes_hw.pop()))
-        logits: torch.Tensor = self.head(features)
-        return logits
+        return features

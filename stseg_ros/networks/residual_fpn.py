@@ -11,21 +11,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from stseg_ros.networks.decoder_network import DecoderNetwork
 from stseg_ros.networks.layers import ConvNorm
 
 _BLOCKS = (1, 2, 2, 2)
 
 
-class ResidualFpn(nn.Module):
+class ResidualFpn(DecoderNetwork):
     """Fully convolutional network with one logit per pixel, for inputs of any size."""
 
-    def __init__(self, *, width: int, norm: str, inputs: int = 3) -> None:
+    def __init__(self, *, width: int, norm: str, inputs: int = 3, features: int = 0) -> None:
         """Build the layers with PyTorch's default initialisation.
 
         Args:
             width: channels at stride 2, even; strides 4, 8 and 16 have 2, 3 and 4 times as many.
             norm: 'none' or 'batch'.
             inputs: channels of the input.
+            features: how many features of the decoder it gives beside the logits.
         """
         super().__init__()
         channels = [width * level for level in (1, 2, 3, 4)]
@@ -44,18 +46,11 @@ class ResidualFpn(nn.Module):
                 [channels[-1], *outputs[:-1]], channels[-2::-1], outputs, strict=True
             )
         )
-        self.head = nn.Conv2d(outputs[-1], 4, kernel_size=1)
+        self.set_heads(outputs[-1], stride=2, features=features)
 
-    def forward(self, image_nchw: torch.Tensor) -> torch.Tensor:
-        """Compute the logits of a batch.
-
-        Args:
-            image_nchw: (N, inputs, H, W) normalised images.
-
-        Returns:
-            (N, 1, H, W) logits.
-        """
-        features = torch.relu(self.stem(image_nchw))
+    def decode(self, image_nchw: torch.Tensor) -> torch.Tensor:
+        """See `DecoderNetwork.decode`; the map has stride 2."""
+        features: torch.Tensor = torch.relu(self.stem(image_nchw))
         skips = []
         for stage in self.stages:
             features = stage(features)
@@ -65,9 +60,7 @@ class ResidualFpn(nn.Module):
         features = features + context[:, :, None, None]
         for merge in self.merges:
             features = merge(features, skips.pop())
-        logits = functional.pixel_shuffle(self.head(features), 2)
-        # An odd length is halved upwards, which leaves one row or column too many.
-        return logits[:, :, : image_nchw.shape[2], : image_nchw.shape[3]]
+        return features
 
 
 class _ResidualBlock(nn.Module):

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from stseg_ros.errors import FrameError
+from stseg_ros.pipeline.prior_channels import enlarge_planes, join_planes
 from stseg_ros.records import Frame, Int32Array, UInt8Array
 
 _Buffers = Callable[[tuple[int, ...]], UInt8Array]
@@ -150,7 +151,11 @@ class FrameSampler:
         return small[None]
 
     def regions(
-        self, image_hwc: UInt8Array, boxes_xyxy: Int32Array, prior_hw: UInt8Array | None = None
+        self,
+        image_hwc: UInt8Array,
+        boxes_xyxy: Int32Array,
+        prior_hw: UInt8Array | None = None,
+        features_fhw: UInt8Array | None = None,
     ) -> UInt8Array:
         """Cut regions of equal size out of a frame, at the working resolution.
 
@@ -159,10 +164,12 @@ class FrameSampler:
             boxes_xyxy: (K, 4) half-open boxes in working pixels, all of one size; K is 1 or more.
             prior_hw: (h, w) uint8 at the working size that becomes the fourth channel: what stage
                 1 says of each pixel, see `stseg_ros.logit_bytes`. None leaves it out.
+            features_fhw: (F, h, w) uint8 at the coarse size that become the channels after that:
+                features of stage 1. None leaves them out.
 
         Returns:
-            (K, h, w, 3 or 4) uint8: the frame's channels and the prior, valid until the next call;
-            the same pixels as if the whole frame were resized first.
+            (K, h, w, 3, 4 or 4 + F) uint8: the frame's channels, the prior and the features, valid
+            until the next call; the same pixels as if the whole frame were resized first.
         """
         boxes = boxes_xyxy.tolist()
         x0, y0, x1, y1 = boxes[0]
@@ -182,7 +189,13 @@ class FrameSampler:
                     left * width // working_width : right * width // working_width,
                 ]
                 self._resize_inside(part_hwc, around, box, region)
-        return batch if prior_hw is None else _with_prior(batch, boxes_xyxy, prior_hw)
+        if prior_hw is None:
+            assert features_fhw is None
+            return batch
+        planes_hw = [prior_hw]
+        if features_fhw is not None:
+            planes_hw += list(enlarge_planes(features_fhw, self._working_hw, self._kept))
+        return join_planes(batch, boxes_xyxy, planes_hw, self._kept)
 
     def whole(self, image_hwc: UInt8Array) -> UInt8Array:
         """Resize a whole frame to the working size.
@@ -287,18 +300,3 @@ def _resize(
         if is_last:
             return
         image_hwc, down, across = resized, max(1, down // 2), max(1, across // 2)
-
-
-def _with_prior(
-    regions_khwc: UInt8Array, boxes_xyxy: Int32Array, prior_hw: UInt8Array
-) -> UInt8Array:
-    """Join regions and the prior of each to four channels."""
-    prior_khw = np.stack(
-        [prior_hw[top:bottom, left:right] for left, top, right, bottom in boxes_xyxy]
-    )
-    count, height, width = prior_khw.shape
-    joined = np.empty((count * height, width, 4), np.uint8)
-    colours_hwc = regions_khwc.reshape(count * height, width, 3)
-    prior_hw1 = prior_khw.reshape(count * height, width, 1)
-    cv2.mixChannels([colours_hwc, prior_hw1], [joined], [0, 0, 1, 1, 2, 2, 3, 3])
-    return joined.reshape(count, height, width, 4)

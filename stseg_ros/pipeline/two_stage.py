@@ -120,7 +120,7 @@ class TwoStageSegmenter:
         batch = self._sampler.coarse(image_hwc)
         clock.append(time.perf_counter_ns())
 
-        coarse = CoarseResult(logit_bytes_hw=self._engines.coarse.infer(batch, order)[0])
+        coarse = CoarseResult.of_output(self._engines.coarse.infer(batch, order)[0])
         clock.append(time.perf_counter_ns())
 
         regions = settings.regions
@@ -132,7 +132,9 @@ class TwoStageSegmenter:
         fused_hw = resize_logit_bytes(coarse.logit_bytes_hw, self.geometry.working_hw)
         if len(selection):
             prior_hw = fused_hw if self.geometry.prior else None
-            batch = self._sampler.regions(image_hwc, selection.boxes_xyxy, prior_hw)
+            batch = self._sampler.regions(
+                image_hwc, selection.boxes_xyxy, prior_hw, coarse.feature_bytes_fhw
+            )
         clock.append(time.perf_counter_ns())
 
         if len(selection):

@@ -99,6 +99,43 @@ def cut_box(image: UInt8Array, origin_yx: tuple[int, int], size_hw: tuple[int, i
     return np.asarray(cv2.copyMakeBorder(inside, *pads, cv2.BORDER_REFLECT), np.uint8)
 
 
+def cut_from_map(
+    map_hw: UInt8Array,
+    image_hw: tuple[int, int],
+    origin_yx: tuple[int, int],
+    size_hw: tuple[int, int],
+    view_hw: tuple[int, int],
+) -> UInt8Array:
+    """Cut a box of an image out of a coarser map of it, and resize it bilinearly.
+
+    Args:
+        map_hw: (h, w) uint8 map of the whole image.
+        image_hw: the image's size.
+        origin_yx: upper left corner of the box in image pixels, see `cut_box`.
+        size_hw: the box's size in image pixels.
+        view_hw: the size wanted.
+
+    Returns:
+        uint8 of that size; mirrored where the box reaches beyond the image.
+    """
+    # Of each axis: pixels of the map per pixel of the view, and where the view's first one lies.
+    steps, starts = [], []
+    for axis in (0, 1):
+        scale = map_hw.shape[axis] / image_hw[axis]
+        step = size_hw[axis] / view_hw[axis] * scale
+        steps.append(step)
+        starts.append(origin_yx[axis] * scale + 0.5 * step - 0.5)
+    matrix = np.array([[steps[1], 0.0, starts[1]], [0.0, steps[0], starts[0]]])
+    cut_hw = cv2.warpAffine(
+        map_hw,
+        matrix,
+        view_hw[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT,
+    )
+    return np.asarray(cut_hw, np.uint8)
+
+
 def resize_labels(label_hw: UInt8Array, size_hw: tuple[int, int]) -> UInt8Array:
     """Resize a label map without mixing its values.
 

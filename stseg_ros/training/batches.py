@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import torch
 
-from stseg_ros.logit_bytes import ZERO, resize_logit_bytes
+from stseg_ros.logit_bytes import ZERO
 from stseg_ros.pipeline.preprocess import resize_image
 from stseg_ros.records import Int32Array, UInt8Array
 from stseg_ros.training import augment
@@ -49,9 +49,9 @@ class StepBatches:
             stage: 'coarse' for views of whole frames, 'refine' for views of single regions,
                 'whole' for large parts of frames at the working size.
             seed: fixes every batch.
-            priors: for each image (V, h, w) uint8 coarse logits of the whole frame, one of which
-                becomes the fourth channel of a view, see `stseg_ros.training.priors`; None makes
-                views of three channels.
+            priors: for each image (V, P, h, w) uint8 maps of the whole frame, what a coarse
+                network says; one variation of it becomes the channels of a view after its colours,
+                see `stseg_ros.training.priors`. None makes views of three channels.
             doubts_yx: for each image (A, 2) image pixels of which the coarse network was in doubt,
                 for the share `near_doubt` of the views.
             rank: which of the processes that train together this one is, from 0.
@@ -94,7 +94,7 @@ class StepBatches:
             step: counted from 0.
 
         Returns:
-            (N, h, w, 3 or 4) uint8 views and (N, s h, s w) uint8 labels, s being `supervise_at`
+            (N, h, w, 3 + P) uint8 views and (N, s h, s w) uint8 labels, s being `supervise_at`
             and N this process's share of the batch.
         """
         rng = np.random.default_rng((*self._seed, step))
@@ -122,7 +122,7 @@ class StepBatches:
         labels_hw = augment.resize_labels(label_box_hw, label_size_hw)
         layers = [view_hwc, labels_hw]
         if self._priors is not None:
-            layers.append(self._prior(index, origin_yx, size_hw, rng))
+            layers += self._prior(index, origin_yx, size_hw, rng)
         if rng.random() < config.flip:
             layers = [np.ascontiguousarray(layer[:, ::-1]) for layer in layers]
         layers[0] = augment.vary_colours(layers[0], config, rng)
@@ -132,8 +132,8 @@ class StepBatches:
                 augment.rotate(layer, degrees, labels=place == 1)
                 for place, layer in enumerate(layers)
             ]
-        view_hwc, labels_hw, *prior = layers
-        return np.dstack([view_hwc, *prior]) if prior else view_hwc, labels_hw
+        view_hwc, labels_hw, *priors = layers
+        return np.dstack([view_hwc, *priors]) if priors else view_hwc, labels_hw
 
     def _prior(
         self,
@@ -141,16 +141,17 @@ class StepBatches:
         origin_yx: tuple[int, int],
         size_hw: tuple[int, int],
         rng: np.random.Generator,
-    ) -> UInt8Array:
-        """Cut what a coarse network says of a view out of one of its maps of the frame."""
+    ) -> list[UInt8Array]:
+        """Cut what a coarse network says of a view out of its maps of the frame."""
         assert self._priors is not None
+        variants_vphw = self._priors[index]
         if rng.random() < self._prior_drop:
-            return np.full(self._view_hw, ZERO, np.uint8)
-        maps_vhw = self._priors[index]
+            return [np.full(self._view_hw, ZERO, np.uint8)] * variants_vphw.shape[1]
         height, width = self._images[index].image_hwc.shape[:2]
-        chosen_hw = maps_vhw[rng.integers(len(maps_vhw))]
-        whole_hw = resize_logit_bytes(chosen_hw, (height, width))
-        return resize_logit_bytes(augment.cut_box(whole_hw, origin_yx, size_hw), self._view_hw)
+        return [
+            augment.cut_from_map(map_hw, (height, width), origin_yx, size_hw, self._view_hw)
+            for map_hw in variants_vphw[rng.integers(len(variants_vphw))]
+        ]
 
     def _origin(
         self, index: int, size_hw: tuple[int, int], rng: np.random.Generator

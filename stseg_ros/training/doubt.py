@@ -14,7 +14,7 @@ from tqdm import tqdm
 from stseg_ros.logit_bytes import probability
 from stseg_ros.records import Int32Array, UInt8Array
 from stseg_ros.training.images import LabelledImage
-from stseg_ros.training.priors import coarse_logit_bytes
+from stseg_ros.training.priors import coarse_planes
 from stseg_ros.training.recipe import Recipe
 from stseg_ros.training.run_files import checkpoint_path, load_checkpoint
 
@@ -43,7 +43,7 @@ def doubtful_places(
     asked = tqdm(images, desc='doubts', unit='image', leave=False)
     return [
         draw_by_doubt(
-            coarse_logit_bytes(model, image.image_hwc, recipe.geometry),
+            coarse_planes(model, image.image_hwc, recipe.geometry)[0],
             (image.image_hwc.shape[0], image.image_hwc.shape[1]),
             np.random.default_rng((seed, place)),
         )

@@ -20,12 +20,13 @@ from stseg_ros.bundle import (
 from stseg_ros.config import RecommendedSettings
 from stseg_ros.errors import StsegError
 from stseg_ros.measure.learned.learn import MERGE_FILE, SELECTOR_FILE
+from stseg_ros.networks.image_network import ImageNetwork
 from stseg_ros.records import UInt8Array
 from stseg_ros.training.export_onnx import HALF_WEIGHTS, export_network
 from stseg_ros.training.export_parity import check_parity, network_inputs
 from stseg_ros.training.export_provenance import ExportedNetwork, describe_provenance
 from stseg_ros.training.recipe import Recipe, load_recipe
-from stseg_ros.training.run_files import checkpoint_path, load_checkpoint
+from stseg_ros.training.run_files import checkpoint_path, features_path, load_checkpoint
 from stseg_ros.training.run_plan import RECIPE, facts_or_none, read_facts
 
 # What the node runs; the baseline is only there to compare with.
@@ -76,16 +77,10 @@ def export_run(
     """
     recipe = load_recipe(run_dir / RECIPE)
     stages = (*_STAGES, _BASELINE) if has_whole(run_dir) else _STAGES
-    loaded = {
-        stage: load_checkpoint(checkpoint_path(run_dir, stage, recipe.export)) for stage in stages
-    }
+    loaded = {stage: load_checkpoint(_exported_path(recipe, run_dir, stage)) for stage in stages}
     run_facts = read_facts(run_dir, stages)
     models = {stage: model for stage, (model, _) in loaded.items()}
-    if models['refine'].inputs != recipe.geometry.refine_channels:
-        raise StsegError(
-            f'{run_dir}: the refine network takes {models["refine"].inputs} channels, '
-            f'geometry.prior asks for {recipe.geometry.refine_channels}; train that stage again'
-        )
+    _check_channels(models, recipe.geometry, run_dir)
     inputs = network_inputs(models, images_hwc, recipe.geometry)
     bundle_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.export_', dir=bundle_dir.parent) as folder:
@@ -119,6 +114,32 @@ def drop_whole(bundle: ModelBundle) -> ModelBundle:
     return ModelBundle.read(bundle.root)
 
 
+def _exported_path(recipe: Recipe, run_dir: Path, stage: str) -> Path:
+    """Name the weights of a stage: of the coarse one those with features, if it gives some."""
+    path_of = checkpoint_path
+    if stage == 'coarse' and recipe.geometry.prior_features:
+        path_of = features_path
+    return path_of(run_dir, stage, recipe.export)
+
+
+def _check_channels(models: Mapping[str, ImageNetwork], geometry: Geometry, run_dir: Path) -> None:
+    """Hold what stage 1 gives and stage 2 takes against the recipe.
+
+    Raises:
+        StsegError: they differ.
+    """
+    if models['refine'].inputs != geometry.refine_channels:
+        raise StsegError(
+            f'{run_dir}: the refine network takes {models["refine"].inputs} channels, '
+            f'geometry.prior asks for {geometry.refine_channels}; train that stage again'
+        )
+    if models['coarse'].features != geometry.prior_features:
+        raise StsegError(
+            f'{run_dir}: the coarse network gives {models["coarse"].features} features, '
+            f'geometry.prior_features asks for {geometry.prior_features}; train refine again'
+        )
+
+
 def _input_of(stage: str, geometry: Geometry) -> tuple[tuple[int, int], int]:
     """Return height and width of a network's input, and its largest batch."""
     if stage == 'refine':
@@ -148,7 +169,9 @@ def _manifest(
         name=recipe.name,
         classes=('background', 'vehicle'),
         geometry=recipe.geometry,
-        recommended=RecommendedSettings(regions=recipe.regions, fusion=fusion),
+        recommended=RecommendedSettings(
+            regions=recipe.regions, fusion=fusion, selector=recipe.selector
+        ),
         networks=Networks(**files),
         provenance=provenance,
     )

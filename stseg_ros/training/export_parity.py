@@ -17,10 +17,11 @@ from stseg_ros.logit_bytes import resize_logit_bytes, to_bytes
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
 from stseg_ros.pipeline.preprocess import FrameSampler, resize_image
 from stseg_ros.pipeline.selectors.cells import grid_boxes_xyxy
-from stseg_ros.records import Float32Array, UInt8Array, sigmoid
+from stseg_ros.records import CoarseResult, Float32Array, UInt8Array, sigmoid
 from stseg_ros.training.export_onnx import FLOAT16, FLOAT32, HALF_WEIGHTS, as_stored
 
 PARITY_BACKENDS = ('onnxruntime', 'openvino')
+_LOGITS_AXES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class NetworkParity:
     """What was found of one network.
 
     Attributes:
-        largest_difference: by backend, of a pixel's probability.
+        largest_difference: by backend, of a pixel's probability, or of a feature mapped alike.
         labels_changed: share of the pixels that the export labels differently.
     """
 
@@ -71,13 +72,14 @@ def network_inputs(
     """Turn images into network inputs as the pipeline does.
 
     Args:
-        models: networks by stage; the coarse one makes the prior of a refine network that has one.
+        models: networks by stage; the coarse one makes the priors of a refine network that has
+            some.
         images_hwc: (H, W, 3) uint8 RGB of any size.
         geometry: the bundle's sizes.
 
     Returns:
         By stage, one batch for each image: 'coarse' (1, h, w, 3), 'refine' all regions up to the
-        largest batch, (K, h, w, 3 or 4), 'whole' (1, H, W, 3).
+        largest batch, (K, h, w, C), 'whole' (1, H, W, 3).
     """
     sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
     boxes_xyxy = grid_boxes_xyxy(geometry.grid, geometry.working_hw)[: geometry.max_regions]
@@ -85,12 +87,14 @@ def network_inputs(
     for image_hwc in images_hwc:
         # Copies, for the sampler gives out the same buffers for every image.
         coarse = sampler.coarse(image_hwc).copy()
-        prior_hw = None
+        prior_hw, features_fhw = None, None
         if geometry.prior:
-            logits_hw = network_logits(models['coarse'], coarse)[0]
-            prior_hw = resize_logit_bytes(to_bytes(logits_hw), geometry.working_hw)
+            said = CoarseResult.of_output(to_bytes(network_logits(models['coarse'], coarse)[0]))
+            prior_hw = resize_logit_bytes(said.logit_bytes_hw, geometry.working_hw)
+            features_fhw = said.feature_bytes_fhw
         inputs['coarse'].append(coarse)
-        inputs['refine'].append(sampler.regions(image_hwc, boxes_xyxy, prior_hw).copy())
+        regions = sampler.regions(image_hwc, boxes_xyxy, prior_hw, features_fhw)
+        inputs['refine'].append(regions.copy())
         if 'whole' in models:
             inputs['whole'].append(resize_image(image_hwc, geometry.working_hw)[None])
     return inputs
@@ -148,11 +152,16 @@ def _labels_changed(trained: Sequence[Float32Array], stored: Sequence[Float32Arr
     return float(
         np.mean(
             [
-                ((before > 0) != (after > 0)).mean()
+                ((_logits(before) > 0) != (_logits(after) > 0)).mean()
                 for before, after in zip(trained, stored, strict=True)
             ]
         )
     )
+
+
+def _logits(planes: Float32Array) -> Float32Array:
+    """Leave out the features of a network that gives some: they label nothing."""
+    return planes if planes.ndim == _LOGITS_AXES else planes[:, 0]
 
 
 def _require_within(parity: NetworkParity, file: str, precision: str) -> None:

@@ -62,6 +62,7 @@ def describe_provenance(
             stage: _network(recipe, run_facts, stage, network)
             for stage, network in networks.items()
         },
+        **_features(run_facts),
         'parity_bounds': dataclasses.asdict(BOUNDS[precision]),
         'parity': {stage: network.parity.as_mapping() for stage, network in networks.items()},
     }
@@ -80,6 +81,11 @@ def left_out_words(source: SourceConfig) -> str:
         unit = {'scene': 'scenes', 'image': 'images'}[source.split_by]
         return f'{source.leave_out_share:.0%} by whole {unit}'
     return ', '.join(source.leave_out)
+
+
+def _features(run_facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how much of each feature other networks tell, if stage 1 gives some."""
+    return {'features': run_facts['features']} if 'features' in run_facts else {}
 
 
 def _sources(recipe: Recipe, facts: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from stseg_ros.records import Float32Array, UInt8Array
 from stseg_ros.training.augment import resize_labels
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.prior_config import kind_of_stage
-from stseg_ros.training.priors import coarse_logit_bytes
+from stseg_ros.training.priors import coarse_planes
 from stseg_ros.training.recipe import Recipe
 from stseg_ros.training.run_files import RGB
 
@@ -69,7 +69,7 @@ def frame_logits(
         recipe: geometry.
         stage: 'coarse' enlarges its logits, 'refine' segments every region, 'whole' takes the
             frame for one region.
-        coarse: the coarse network, for a refine network that sees its logits.
+        coarse: the coarse network, for a refine network that sees what it says.
 
     Returns:
         (h, w) float32 logits at the working size.
@@ -86,12 +86,13 @@ def frame_logits(
     boxes_xyxy = (
         whole_xyxy if stage == 'whole' else grid_boxes_xyxy(geometry.grid, geometry.working_hw)
     )
-    prior_hw = None
+    prior_hw, features_fhw = None, None
     if model.inputs > RGB:
         assert coarse is not None
-        coarse_hw = coarse_logit_bytes(coarse, image_hwc, geometry)
-        prior_hw = resize_logit_bytes(coarse_hw, geometry.working_hw)
-    batch = sampler.regions(image_hwc, boxes_xyxy, prior_hw)
+        planes_phw = coarse_planes(coarse, image_hwc, geometry)
+        prior_hw = resize_logit_bytes(planes_phw[0], geometry.working_hw)
+        features_fhw = planes_phw[1:]
+    batch = sampler.regions(image_hwc, boxes_xyxy, prior_hw, features_fhw)
     logits_hw = np.empty(geometry.working_hw, np.float32)
     for box_xyxy, refined_hw in zip(boxes_xyxy, network_logits(model, batch), strict=True):
         left, top, right, bottom = box_xyxy

@@ -59,7 +59,7 @@ class Learner:
         Args:
             config: network, loss and schedule.
             processes: those that train it together, and this one's device and number format.
-            inputs: channels of its images: 3, or 4 with the coarse network's logits.
+            inputs: channels of its images: 3, or more with what the coarse network says.
             start: a network of the same kind whose weights to start from; channels that it does
                 not have start without weight.
 
@@ -92,7 +92,7 @@ class Learner:
         """Take one optimiser step.
 
         Args:
-            image_nhwc: (N, h, w, 3) uint8 RGB, N being this process's share of the batch.
+            image_nhwc: (N, h, w, C) uint8 images, N being this process's share of the batch.
             labels_nhw: (N, s h, s w) uint8 of 0, 1 and 255, s being `supervise_at`.
 
         Returns:
@@ -177,7 +177,7 @@ def copy_weights(start: ImageNetwork, model: ImageNetwork) -> None:
     for name, values in own.items():
         weight = given.get(name, torch.empty(0))
         if weight.ndim == values.ndim == _KERNEL_AXES and weight.shape[1] < values.shape[1]:
-            # The coarse network's logits come last of the input channels.
+            # What the coarse network says comes last of the input channels.
             weight = nn.functional.pad(weight, (0, 0, 0, 0, 0, values.shape[1] - weight.shape[1]))
         if weight.shape != values.shape:
             raise ConfigError(

@@ -21,7 +21,7 @@ from stseg_ros.records import UInt8Array
 from stseg_ros.training.augment import vary_colours
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.recipe import Recipe
-from stseg_ros.training.run_files import checkpoint_path, load_checkpoint
+from stseg_ros.training.run_files import checkpoint_path, features_path, load_checkpoint
 
 
 def draw_folds(images: Sequence[LabelledImage], folds: int, seed: int) -> list[int]:
@@ -70,15 +70,13 @@ def out_of_fold_priors(
         seed: of the run; fixes parts and variants.
 
     Returns:
-        For each image (V, h, w) uint8 coarse logits, see `stseg_ros.logit_bytes`.
+        For each image (V, P, h, w) uint8: the coarse logits, and the features if there are some;
+        see `stseg_ros.logit_bytes`.
 
     Raises:
         StsegError: a network is missing.
     """
-    models = [
-        load_checkpoint(checkpoint_path(run_dir, stage, recipe.export))[0]
-        for stage in recipe.priors.stages
-    ]
+    models = [load_coarse(recipe, run_dir, stage) for stage in recipe.priors.stages]
     folds = draw_folds(images, recipe.priors.folds, seed)
     asked = tqdm(zip(images, folds, strict=True), total=len(images), desc='priors', unit='image')
     priors = []
@@ -88,14 +86,30 @@ def out_of_fold_priors(
             vary_colours(image.image_hwc, recipe.coarse.augment, rng)
             for _ in range(recipe.priors.variants - 1)
         ]
-        maps = [coarse_logit_bytes(models[fold], view, recipe.geometry) for view in views]
-        priors.append(np.stack(maps))
+        planes = [coarse_planes(models[fold], view, recipe.geometry) for view in views]
+        priors.append(np.stack(planes))
     return priors
 
 
-def coarse_logit_bytes(
-    model: ImageNetwork, image_hwc: UInt8Array, geometry: Geometry
-) -> UInt8Array:
+def load_coarse(recipe: Recipe, run_dir: Path, stage: str = 'coarse') -> ImageNetwork:
+    """Read the coarse network that stage 2 follows.
+
+    Args:
+        recipe: geometry, and which weights are exported.
+        run_dir: folder of the run.
+        stage: 'coarse', or a network that stands in for it.
+
+    Returns:
+        The network in evaluation mode, with features where the recipe has some.
+
+    Raises:
+        StsegError: it is missing.
+    """
+    path_of = features_path if recipe.geometry.prior_features else checkpoint_path
+    return load_checkpoint(path_of(run_dir, stage, recipe.export))[0]
+
+
+def coarse_planes(model: ImageNetwork, image_hwc: UInt8Array, geometry: Geometry) -> UInt8Array:
     """Run a coarse network on a frame.
 
     Args:
@@ -104,8 +118,9 @@ def coarse_logit_bytes(
         geometry: the sizes.
 
     Returns:
-        (h, w) uint8 logits at the coarse resolution, see `stseg_ros.logit_bytes`.
+        (P, h, w) uint8 at the coarse resolution: the logits, and the features of a network that
+        gives some; see `stseg_ros.logit_bytes`.
     """
     sampler = FrameSampler(working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor)
-    batch = sampler.coarse(image_hwc)
-    return to_bytes(network_logits(model, batch)[0])
+    planes = to_bytes(network_logits(model, sampler.coarse(image_hwc))[0])
+    return planes.reshape(-1, *planes.shape[-2:])

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from stseg_ros.bundle import Geometry
+from stseg_ros.config import DEFAULT_SELECTOR, SELECTORS
 from stseg_ros.datasets.splits import SplitRules
 from stseg_ros.datasets.vehicle_datasets import FolderFiles
 from stseg_ros.errors import ConfigError
@@ -170,6 +171,7 @@ class Recipe:
         name: name of the bundle that comes of it.
         geometry: working size, coarse factor and regions, as they go into the bundle.
         regions: regions refined per frame by default.
+        selector: how they are chosen by default, one of `stseg_ros.config.SELECTORS`.
         sources: where the images come from.
         coarse: the network on the whole frame.
         refine: the network on single regions.
@@ -189,15 +191,17 @@ class Recipe:
     whole: StageConfig | None = None
     priors: PriorConfig = field(default_factory=PriorConfig)
     export: str = 'last'
+    selector: str = DEFAULT_SELECTOR
 
     def __post_init__(self) -> None:
         """Check that there is something to train on, and that the regions fit.
 
         Raises:
             ConfigError: there are no sources, all weights are 0, there are too many regions, or
-                `export` is unknown.
+                `export` or `selector` is unknown.
         """
         check_name('export', self.export, EXPORTS)
+        check_name('selector', self.selector, SELECTORS)
         for stage in self.stages:
             first = self.stage(stage).start_from
             if first and self.stages.index(first) >= self.stages.index(stage):

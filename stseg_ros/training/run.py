@@ -13,6 +13,7 @@ import yaml
 
 from stseg_ros.errors import ConfigError
 from stseg_ros.training.environment import describe_environment
+from stseg_ros.training.features import add_features
 from stseg_ros.training.images import LabelledImage, load_images
 from stseg_ros.training.prior_config import fold_of_stage
 from stseg_ros.training.priors import draw_folds
@@ -141,6 +142,11 @@ def _train_stages(
         )
         if processes.first:
             _note(request, f'environment_{stage}', environment)
+            if stage == 'refine' and plan.recipe.geometry.prior_features and not job.resume:
+                shared = add_features(plan.recipe, train, request.run_dir, request.seed)
+                _note(request, 'features', {'shared': [round(share, 4) for share in shared]})
+        # No process may find the networks that it follows half written.
+        processes.wait()
         trained[stage] = train_stage(job, processes, stop)
         if not trained[stage].finished:
             break

@@ -11,10 +11,9 @@ import torch
 
 from stseg_ros.errors import ConfigError, StsegError
 from stseg_ros.networks.architectures import NetworkConfig, build_network
+from stseg_ros.networks.image_network import RGB as RGB  # noqa: PLC0414 - offered here too
 from stseg_ros.networks.image_network import ImageNetwork
 
-# Channels of a colour image.
-RGB = 3
 # What reading some other file as a checkpoint raises.
 NOT_OURS = (
     AttributeError,
@@ -41,17 +40,36 @@ def checkpoint_path(run_dir: Path, stage: str, which: str = 'last') -> Path:
     return run_dir / (f'{stage}.pt' if which == 'last' else f'{stage}.{which}.pt')
 
 
-def build_model(network: NetworkConfig, *, inputs: int) -> ImageNetwork:
+def features_path(run_dir: Path, stage: str, which: str = 'last') -> Path:
+    """Name the file that holds a coarse network with the features that it gives stage 2.
+
+    Args:
+        run_dir: folder of the run.
+        stage: 'coarse', or a network that stands in for it.
+        which: of which of its weights, see `checkpoint_path`.
+
+    Returns:
+        The `.pt` file, there or not; see `stseg_ros.training.features`.
+    """
+    return checkpoint_path(run_dir, f'{stage}.features', which)
+
+
+def build_model(network: NetworkConfig, *, inputs: int, features: int = 0) -> ImageNetwork:
     """Build a network with weights from PyTorch's current seed.
 
     Args:
         network: which one.
-        inputs: channels of its images: 3, or 4 with the coarse network's logits.
+        inputs: channels of its images: 3, or more with what the coarse network says.
+        features: how many features it gives beside its logits.
 
     Returns:
         The network as the engines see it.
     """
-    return ImageNetwork(build_network(network, inputs=inputs), prior=inputs > RGB)
+    return ImageNetwork(
+        build_network(network, inputs=inputs, features=features),
+        prior=inputs > RGB,
+        features=max(0, inputs - RGB - 1),
+    )
 
 
 def save_checkpoint(path: Path, model: ImageNetwork, network: NetworkConfig, **facts: Any) -> None:
@@ -67,6 +85,7 @@ def save_checkpoint(path: Path, model: ImageNetwork, network: NetworkConfig, **f
     content = {
         'network': dataclasses.asdict(network),
         'inputs': model.inputs,
+        'features': model.features,
         'state': model.state_dict(),
         **facts,
     }
@@ -91,7 +110,8 @@ def load_checkpoint(path: Path) -> tuple[ImageNetwork, dict[str, Any]]:
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
         network = NetworkConfig(**content.pop('network'))
-        model = build_model(network, inputs=content.pop('inputs', RGB))
+        channels = content.pop('inputs', RGB), content.pop('features', 0)
+        model = build_model(network, inputs=channels[0], features=channels[1])
         model.load_state_dict(content.pop('state'))
     except NOT_OURS as err:
         reason = str(err).splitlines()[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from stseg_ros.networks.image_network import ImageNetwork
 from stseg_ros.training.images import LabelledImage
+from stseg_ros.training.priors import load_coarse
 from stseg_ros.training.recipe import Recipe, StageConfig
-from stseg_ros.training.run_files import RGB, checkpoint_path, load_checkpoint
+from stseg_ros.training.run_files import RGB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class StageJob:
         return self.recipe.geometry.refine_channels if self.stage == 'refine' else RGB
 
     def coarse(self) -> ImageNetwork | None:
-        """Read the coarse network where this one sees its logits.
+        """Read the coarse network where this one sees what it says.
 
         Returns:
             The network in evaluation mode, or None.
@@ -78,5 +79,4 @@ class StageJob:
         """
         if self.inputs == RGB:
             return None
-        path = checkpoint_path(self.run_dir, 'coarse', self.recipe.export)
-        return load_checkpoint(path)[0]
+        return load_coarse(self.recipe, self.run_dir)

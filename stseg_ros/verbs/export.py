@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stseg_ros.config import DEFAULT_SELECTOR, FUSIONS, LEARNED, SELECTORS
+from stseg_ros.config import FUSIONS, LEARNED, SELECTORS
 from stseg_ros.errors import ConfigError, DataError, StsegError
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--selector',
         choices=SELECTORS,
-        default=DEFAULT_SELECTOR,
-        help='how the bundle recommends to choose regions (default: %(default)s)',
+        help="how the bundle recommends to choose regions (default: the recipe's selector)",
     )
     parser.add_argument(
         '--fusion',
@@ -117,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
     on_disk = {} if args.no_scores else _sets_on_disk(recipe, data_root)
     held_out = load_images(recipe, data_root, held_out=True)
     samples = held_out or load_images(recipe, data_root, held_out=False)
-    learns = args.learn or LEARNED in (args.selector, args.fusion)
+    selector = args.selector or recipe.selector
+    learns = args.learn or LEARNED in (selector, args.fusion)
     if learns and not held_out:
         raise ConfigError(
             f'{args.run / RECIPE}: no images are held out to learn from; leave out --learn, or '
@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     _print_parity(bundle.manifest.provenance)
     if learns:
         bundle = learn_from(bundle, held_out, args.fusion)
-    bundle = recommend(bundle, args.selector, args.fusion)
+    bundle = recommend(bundle, selector, args.fusion)
     if not args.no_scores:
         _print_scores(_score(bundle, held_out, on_disk, args.fusion).scores)
     if bundle.whole_path is not None and not args.whole:

@@ -15,6 +15,8 @@ EXAMPLES = """\
   stseg train config/train/driving_small.yaml --data ~/data --output runs/driving
   stseg train config/train/driving_small.yaml --data ~/data --output runs/driving --resume
   stseg train config/train/driving_small.yaml --data ~/data --output runs/driving --stage refine
+  stseg train config/train/driving_features.yaml --data ~/data --output runs/features
+                                                     (stage 2 sees features of stage 1)
   python -m stseg_ros.cli train RECIPE --data DIR --output RUN --steps 100     (a quick trial)
   torchrun --nproc-per-node 4 -m stseg_ros.cli train RECIPE --data DIR --output RUN   (4 GPUs)"""
 

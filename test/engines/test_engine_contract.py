@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.tiny_bundle import write_redness_network
+from support.tiny_features import write_linear_network
 
 from stseg_ros.engines import backends
 from stseg_ros.engines.backends import BACKENDS, EnginePair, open_pair
@@ -116,6 +117,37 @@ def test_the_prior_stays_last(engine_type: type, tmp_path: Path) -> None:
     expected = redness(rgb) + rgb[..., 3] / 255.0
     np.testing.assert_allclose(engine.infer(rgb), expected, atol=1e-5)
     np.testing.assert_allclose(engine.infer(bgr, ChannelOrder.BGR), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize('features', [1, 4, 16])
+def test_features_stay_last(engine_type: type, tmp_path: Path, features: int) -> None:
+    # Each further channel counts twice as much as the one before it, so that their order shows.
+    gains = np.array([[2.0, -3.0, 5.0, *(0.01 * 2.0**place for place in range(1 + features))]])
+    path = write_linear_network(tmp_path / 'network.onnx', (8, 16), gains, batch=None)
+    engine = engine_type(path, FLOAT32_LOGITS)
+    rgb = random_batch(2, channels=4 + features)
+    bgr = np.ascontiguousarray(rgb[..., [2, 1, 0, *range(3, 4 + features)]])
+    expected = (rgb.astype(float) * gains[0]).sum(axis=3) / 255.0
+    np.testing.assert_allclose(engine.infer(rgb), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(engine.infer(bgr, ChannelOrder.BGR), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize('order', list(ChannelOrder))
+def test_a_network_may_give_features_beside_its_logits(
+    engine_type: type, tmp_path: Path, order: ChannelOrder
+) -> None:
+    gains = np.array([[12.0, -12.0, 0.0], [0.0, 3.0, -3.0], [1.0, 1.0, -40.0]])
+    path = write_linear_network(tmp_path / 'network.onnx', (8, 16), gains, batch=1)
+    rgb = random_batch(1)
+    batch = rgb if order is ChannelOrder.RGB else np.ascontiguousarray(rgb[..., ::-1])
+    expected = np.einsum('pc,nyxc->npyx', gains, rgb.astype(float)) / 255.0
+    engine = engine_type(path, FLOAT32_LOGITS)
+    assert engine.output.shape == (1, 3, 8, 16)
+    np.testing.assert_allclose(engine.infer(batch, order), expected, rtol=1e-4, atol=1e-4)
+    steps = engine_type(path, FLOAT32).infer(batch, order)
+    assert (steps.shape, steps.dtype) == ((1, 3, 8, 16), np.uint8)
+    wanted = np.clip(128.0 + 16.0 * expected, 0.0, 255.0)
+    np.testing.assert_array_less(np.abs(steps - wanted), 0.501)
 
 
 def test_a_batch_is_left_alone(engine: InferenceEngine) -> None:

@@ -17,6 +17,14 @@ from support.tiny_bundle import (
     read_tiny_bundle,
     tiny_merge_table,
 )
+from support.tiny_features import (
+    COARSE_GAINS,
+    REFINE_GAINS,
+    block_image,
+    read_feature_bundle,
+    write_linear_network,
+)
+from support.tiny_features import enlarged as at_full_size
 
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.config import FUSIONS
@@ -186,6 +194,39 @@ def test_the_refine_network_may_see_the_coarse_logits(tmp_path: Path) -> None:
     check(run_graph(model, image), expected, 0.0)
     bgr = np.ascontiguousarray(image[..., ::-1])
     check(run_graph(model, bgr, channels=(2, 1, 0)), expected, 0.0)
+
+
+@pytest.mark.parametrize('fusion', ['paste', 'add'])
+def test_the_refine_network_may_see_features_too(tmp_path: Path, fusion: str) -> None:
+    bundle = read_feature_bundle(tmp_path)
+    image = block_image(4)
+    model = build_frame_graph(bundle, spec(5, fusion))
+    small = image[::COARSE_FACTOR, ::COARSE_FACTOR].astype(float)
+    # Here nothing is rounded between the stages.
+    logits, *features = limited(np.einsum('pc,yxc->pyx', COARSE_GAINS.astype(float), small) / 255)
+    said = [128.0 + 16.0 * at_full_size(plane) for plane in (logits, *features)]
+    seen = np.dstack([image.astype(float), *said])
+    refined = limited(np.einsum('c,yxc->yx', REFINE_GAINS[0].astype(float), seen) / 255.0)
+    coarse = at_full_size(logits)
+    merged = refined if fusion == 'paste' else limited(coarse + refined)
+    outputs = run_graph(model, image)
+    expected = coarse.copy()
+    for index in outputs['chosen']:
+        expected[cell(index)] = merged[cell(index)]
+    assert np.abs(outputs['logit_bytes'] - (128.0 + 16.0 * expected)).max() < 0.501
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    again = run_graph(model, bgr, channels=(2, 1, 0))
+    np.testing.assert_array_equal(again['mask'], outputs['mask'])
+    used = {node.op_type for node in onnx.load_model_from_string(model).graph.node}
+    assert used <= PORTABLE | {'MatMul', 'Squeeze'}
+
+
+def test_features_that_the_network_does_not_give_are_refused(tmp_path: Path) -> None:
+    bundle = read_feature_bundle(tmp_path)
+    gains = COARSE_GAINS[:2]
+    write_linear_network(bundle.coarse_path, bundle.geometry.coarse_hw, gains, batch=1)
+    with pytest.raises(BundleError, match='is not float32 1x3x16x32, which the geometry'):
+        build_frame_graph(bundle, spec(5))
 
 
 def test_the_mask_has_the_cameras_size(bundle: ModelBundle) -> None:

@@ -12,7 +12,7 @@ from support.frame_graphs import run_graph
 
 from stseg_ros.assembly import open_segmenter, resolve_settings
 from stseg_ros.bundle import ModelBundle, find_bundle
-from stseg_ros.config import PipelineConfig
+from stseg_ros.config import GRID, PipelineConfig
 from stseg_ros.datasets.synthetic.scenes import render_scene
 from stseg_ros.engines.engine_protocol import EngineOptions
 from stseg_ros.engines.graph_runner import FrameGraphSpec
@@ -32,7 +32,8 @@ IMAGES = (
     'kitti/training/image_2/000010_10.png',
     'camvid/val/0016E5_07959.png',
 )
-CONFIG = PipelineConfig(backend='onnxruntime')
+# One graph ranks the cells of the grid.
+CONFIG = PipelineConfig(backend='onnxruntime', selector=GRID)
 FLOAT32 = EngineOptions(precision='float32')
 
 # Grey levels that differ by a fraction shift a cell's confidence by up to so much (a difference of

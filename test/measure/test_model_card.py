@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from stseg_ros.bundle import Geometry, Manifest, NetworkFile, Networks
 from stseg_ros.config import RecommendedSettings
 from stseg_ros.measure.model_card import model_card
@@ -67,8 +69,11 @@ def test_card_states_geometry_networks_and_training() -> None:
     card = model_card(manifest(('camvid', 'kitti')))
     assert card.startswith('# some_model\n')
     assert 'resized to 1024x512' in card
-    assert '4 x 8 regions of 128x128 pixels' in card
-    assert '8 regions per frame, fusion `add`, threshold 0.65' in card
+    assert 'in regions of 128x128 pixels, 4 x 8 of which would fill it' in card
+    recommended = (
+        'Recommended: 8 regions per frame, chosen by `grid`, fusion `add`, threshold 0.65.'
+    )
+    assert recommended in card.replace('\n', ' ')
     assert '| coarse | residual_fpn, width 24, norm batch | 2.65 M | 0.040 G |' in card
     assert '| refine | paper_unet, width 24, norm batch | 2.65 M | 0.700 G |' in card
     # 0.04 + 8 x 0.7
@@ -138,3 +143,22 @@ def test_card_of_unrestricted_data_restricts_nothing() -> None:
     card = model_card(manifest(('synthetic',)))
     assert 'non-commercial' not in card
     assert 'BDD100K' not in card
+
+
+@pytest.mark.parametrize(
+    ('options', 'said'),
+    [
+        ({}, ''),
+        ({'prior': True}, 'takes the logits of the coarse one as a fourth channel.'),
+        (
+            {'prior': True, 'prior_features': 4},
+            'The coarse network gives 1 x 5 x 64 x 128: its logits, and 4 features of its decoder',
+        ),
+    ],
+)
+def test_what_stage_2_sees_is_said(options: dict[str, Any], said: str) -> None:
+    plain = manifest(('camvid',))
+    geometry = dataclasses.replace(plain.geometry, **options)
+    card = model_card(dataclasses.replace(plain, geometry=geometry)).replace('\n', ' ')
+    assert said in card
+    assert ('coarse one' in card or 'The coarse network gives' in card) == bool(said)

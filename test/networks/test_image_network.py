@@ -39,3 +39,22 @@ def test_the_prior_is_a_logit_over_its_spread() -> None:
     logits = network(torch.tensor([[[pixel]]], dtype=torch.uint8))
     assert network.inputs == 4
     assert float(logits) == pytest.approx(2000.0, abs=1.0)
+
+
+def test_features_are_normalised_as_the_prior_is() -> None:
+    # A feature of 3 is one spread, a byte of 128 is none.
+    pixel = [*(round(value) for value in MEAN_RGB), 128, 128 + 48, 128]
+    network = ImageNetwork(WeightedChannels(), prior=True, features=2)
+    logits = network(torch.tensor([[[pixel]]], dtype=torch.uint8))
+    assert network.inputs == 6
+    assert float(logits) == pytest.approx(10_000.0, abs=1.0)
+
+
+def test_a_network_of_several_planes_keeps_their_axis() -> None:
+    class Twice(torch.nn.Module):
+        def forward(self, image_nchw: torch.Tensor) -> torch.Tensor:
+            return image_nchw[:, :2]
+
+    planes = ImageNetwork(Twice())(torch.zeros(1, 4, 5, 3, dtype=torch.uint8))
+    assert planes.shape == (1, 2, 4, 5)
+    assert ImageNetwork(Twice()).features == 0

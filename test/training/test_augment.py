@@ -7,6 +7,7 @@ from stseg_ros.errors import ConfigError
 from stseg_ros.training.augment import (
     AugmentConfig,
     cut_box,
+    cut_from_map,
     random_view_hw,
     resize_labels,
     rotate,
@@ -25,6 +26,30 @@ def test_box_beyond_the_image_is_mirrored() -> None:
     assert box.tolist() == [[1, 0, 0, 1], [1, 0, 0, 1], [6, 5, 5, 6]]
     box = cut_box(RAMP, (3, 3), (2, 4))
     assert box.tolist() == [[18, 19, 19, 18], [18, 19, 19, 18]]
+
+
+@pytest.mark.parametrize(
+    ('origin_yx', 'size_hw'), [((0, 0), (96, 128)), ((24, 32), (24, 32)), ((5, 77), (60, 51))]
+)
+def test_a_cut_out_of_a_map_is_that_of_the_enlarged_map(
+    origin_yx: tuple[int, int], size_hw: tuple[int, int]
+) -> None:
+    map_hw = np.random.default_rng(0).integers(0, 256, (12, 16), np.uint8)
+    found = cut_from_map(map_hw, (96, 128), origin_yx, size_hw, (48, 64))
+    # The centre of each of the view's pixels, in pixels of the map whose centres are whole.
+    rows = (origin_yx[0] + (np.arange(48) + 0.5) * size_hw[0] / 48) / 8 - 0.5
+    columns = (origin_yx[1] + (np.arange(64) + 0.5) * size_hw[1] / 64) / 8 - 0.5
+    along = np.stack([np.interp(columns, np.arange(16), line) for line in map_hw.astype(float)])
+    wanted = np.stack([np.interp(rows, np.arange(12), line) for line in along.T]).T
+    # OpenCV rounds places to a 32nd of a pixel, here up to 255 / 64 of a byte in each axis.
+    np.testing.assert_allclose(found, wanted, atol=9.0)
+    assert np.abs(found - wanted).mean() < 1.5
+
+
+def test_a_cut_beyond_the_image_mirrors_the_map() -> None:
+    map_hw = np.arange(0, 240, 20, dtype=np.uint8)[:, None] + np.zeros((12, 16), np.uint8)
+    found = cut_from_map(map_hw, (96, 128), (-48, 0), (96, 128), (96, 128))
+    np.testing.assert_array_equal(found[:48], found[48:][::-1])
 
 
 def test_box_with_channels_keeps_them() -> None:

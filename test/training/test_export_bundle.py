@@ -7,13 +7,14 @@ import pytest
 
 pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
-from support.hand_made_run import STAGES, quiet_network, write_run
+from support.hand_made_run import NETWORK, STAGES, quiet_network, write_run
 
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.errors import DataError, StsegError
 from stseg_ros.training import export_bundle
 from stseg_ros.training.export_bundle import drop_whole, export_run, has_whole
 from stseg_ros.training.export_parity import NetworkParity
+from stseg_ros.training.run_files import build_model, save_checkpoint
 
 pytestmark = pytest.mark.torch
 
@@ -134,4 +135,15 @@ def test_an_unfinished_stage_is_named(tmp_path: Path) -> None:
 def test_a_network_without_the_prior_it_should_have_is_refused(tmp_path: Path) -> None:
     run = hand_made(tmp_path, more=', prior: true')
     with pytest.raises(StsegError, match=r'takes 3 channels, geometry.prior asks for 4'):
+        export_run(run, tmp_path / 'bundle', images())
+
+
+def test_a_coarse_network_without_the_features_it_should_give_is_refused(tmp_path: Path) -> None:
+    run = hand_made(tmp_path, more=', prior: true, prior_features: 1')
+    for name in ('coarse.features.pt', 'refine.pt'):
+        inputs = 5 if name == 'refine.pt' else 3
+        model = build_model(NETWORK, inputs=inputs).eval()
+        save_checkpoint(run / name, model, NETWORK, stage='', step=7, dev_dice=0.5)
+    message = r'the coarse network gives 0 features, geometry.prior_features asks for 1'
+    with pytest.raises(StsegError, match=message):
         export_run(run, tmp_path / 'bundle', images())

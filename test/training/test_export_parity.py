@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,50 @@ def test_the_prior_is_what_the_coarse_network_says() -> None:
     assert (batch[0, :, :60, 3] == 128 + 40).all()
     assert (batch[1, :, 4:, 3] == 128 - 80).all()
     assert np.array_equal(batch[0, ..., :3], frame_hwc[:32, :64])
+
+
+class ThreePlanes(ImageNetwork):
+    """A coarse network with two features: red and green over 40, less 2."""
+
+    def forward(self, image_nhwc: torch.Tensor) -> torch.Tensor:
+        red, green = (image_nhwc[..., channel].float() / 40.0 for channel in (0, 1))
+        return torch.stack([red - green, red - 2.0, green - 2.0], dim=1)
+
+
+def test_features_are_what_the_coarse_network_says_too() -> None:
+    frame_hwc = np.zeros((64, 128, 3), np.uint8)
+    frame_hwc[..., 0] = 100
+    frame_hwc[:, 64:] = (0, 200, 0)
+    geometry = dataclasses.replace(PRIOR, prior_features=2)
+    models = {'coarse': ThreePlanes(torch.nn.Identity()), 'refine': network(0)}
+    (batch,) = network_inputs(models, [frame_hwc], geometry)['refine']
+    assert batch.shape == (3, 32, 64, 6)
+    # 2.5 - 0 = 2.5, 2.5 - 2 = 0.5 and -2 left; -5, -2 and 5 - 2 = 3 right.
+    assert (batch[0, :, :60, 3:] == (128 + 40, 128 + 8, 128 - 32)).all()
+    assert (batch[1, :, 4:, 3:] == (128 - 80, 128 - 32, 128 + 48)).all()
+
+
+def coarse_with_features(seed: int) -> ImageNetwork:
+    torch.manual_seed(seed)
+    config = NetworkConfig(architecture='residual_fpn', width=8, norm='batch')
+    model = ImageNetwork(build_network(config, features=2)).eval()
+    torch.nn.init.constant_(model.network.head.bias, -1.0)
+    return model
+
+
+def test_features_are_held_against_pytorch_too(tmp_path: Path) -> None:
+    model, path = coarse_with_features(1), tmp_path / 'coarse.onnx'
+    export_network(model, path, (16, 32), max_batch=1)
+    rng = np.random.default_rng(2)
+    batch = rng.integers(0, 256, (1, 16, 32, 3), dtype=np.uint8)
+    figures = check_parity(model, path, [batch], 'half_weights').as_mapping()
+    assert max(figures.values()) < 1e-4
+    # The same logits, and one feature that is moved by a hair.
+    other = coarse_with_features(1)
+    with torch.no_grad():
+        other.network.project.bias[1] += 0.1
+    with pytest.raises(StsegError, match=r'coarse.onnx: onnxruntime differs from PyTorch by 0.0'):
+        check_parity(other, path, [batch], 'half_weights')
 
 
 def test_a_faithful_export_passes(export: tuple[ImageNetwork, Path, str]) -> None:

@@ -57,20 +57,32 @@ def test_a_view_carries_the_prior_of_its_place(tmp_path: Path) -> None:
     text = WITH_PRIOR.replace('refine:\n', 'refine:\n  augment: {colour: 0.0}\n')
     recipe = load_recipe(write_recipe(tmp_path, text))
     images = load_images(recipe, write_camvid(tmp_path), held_out=False)
-    # A prior that repeats the red channel at the coarse resolution must follow it in every view.
+    # A map that repeats the red channel at the coarse resolution must follow it in every view.
     flat = [
         dataclasses.replace(image, image_hwc=np.repeat(ramp, 3, axis=2))
         for image, ramp in zip(images, _ramps(images), strict=True)
     ]
-    priors = [
-        image.image_hwc[..., 0].reshape(12, 8, 16, 8).mean(axis=(1, 3)).astype(np.uint8)[None]
+    small = [
+        image.image_hwc[..., 0].reshape(12, 8, 16, 8).mean(axis=(1, 3)).astype(np.uint8)
         for image in flat
     ]
+    # What would be two features: the same from black to white, and half of it.
+    priors = [np.stack([reds, 255 - reds, reds // 2])[None] for reds in small]
     batches = StepBatches(images=flat, recipe=recipe, stage='refine', seed=3, priors=priors)
     views_nhwc, _ = batches.draw(0)
-    difference = views_nhwc[..., 3].int() - views_nhwc[..., 0].int()
-    assert views_nhwc.shape[3] == 4
-    assert float(difference.abs().float().mean()) < 8
+    assert views_nhwc.shape[3] == 6
+    reds = views_nhwc[..., 0].float()
+    for channel, wanted in ((3, reds), (4, 255 - reds), (5, reds / 2)):
+        difference = views_nhwc[..., channel].float() - wanted
+        assert float(difference.abs().mean()) < 8
+
+
+def test_a_view_without_a_prior_has_none_of_it(tmp_path: Path) -> None:
+    recipe = load_recipe(write_recipe(tmp_path, WITH_PRIOR.replace('drop: 0.0', 'drop: 1.0')))
+    images = load_images(recipe, write_camvid(tmp_path), held_out=False)
+    priors = [np.full((2, 3, 12, 16), 200, np.uint8) for _ in images]
+    batches = StepBatches(images=images, recipe=recipe, stage='refine', seed=3, priors=priors)
+    assert (batches.draw(0)[0][..., 3:] == 128).all()
 
 
 def _ramps(images: list[LabelledImage]) -> list[np.ndarray]:
@@ -80,8 +92,10 @@ def _ramps(images: list[LabelledImage]) -> list[np.ndarray]:
     return [(rows + columns + index).astype(np.uint8) for index in range(len(images))]
 
 
-def test_from_recipe_to_a_bundle_that_runs(tmp_path: Path) -> None:
-    recipe = write_recipe(tmp_path, WITH_PRIOR)
+@pytest.mark.parametrize('features', [0, 3])
+def test_from_recipe_to_a_bundle_that_runs(tmp_path: Path, features: int) -> None:
+    text = WITH_PRIOR.replace('prior: true', f'prior: true, prior_features: {features}')
+    recipe = write_recipe(tmp_path, text.replace('width: 8', 'width: 16'))
     data, run, bundle = write_camvid(tmp_path / 'data'), tmp_path / 'run', tmp_path / 'bundle'
     _name_two_drives(data)
     what = ['train', str(recipe), '--data', str(data), '--output', str(run), '--steps', '20']
@@ -92,7 +106,11 @@ def test_from_recipe_to_a_bundle_that_runs(tmp_path: Path) -> None:
     assert main(['export', str(run), '--output', str(bundle), '--no-scores']) == 0
 
     read = ModelBundle.read(bundle)
-    assert read.geometry.prior
+    assert (read.geometry.prior, read.geometry.prior_features) == (True, features)
+    card = (bundle / 'MODEL_CARD.md').read_text()
+    assert (f'{features} features of its decoder' in card) == (features > 0)
+    shared = read.manifest.provenance.get('features', {'shared': []})['shared']
+    assert len(shared) == features
     segmenter = open_segmenter(read, PipelineConfig())
     image_hwc = np.random.default_rng(0).integers(0, 256, (100, 180, 3), np.uint8)
     result = segmenter.segment(Frame(image_hwc=image_hwc))

@@ -7,11 +7,13 @@ from support.tiny_training import RECIPE, WHOLE, write_recipe
 
 pytest.importorskip('torch', reason='needs PyTorch, see requirements/train.txt')
 
+from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle
 from stseg_ros.errors import ConfigError
 from stseg_ros.training.recipe import load_recipe, save_recipe
 
 pytestmark = pytest.mark.torch
-SHIPPED = sorted((Path(__file__).parents[2] / 'config' / 'train').glob('*.yaml'))
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / 'config' / 'train').glob('*.yaml'))
 
 
 def test_reads_values_and_defaults(tmp_path: Path) -> None:
@@ -69,6 +71,7 @@ def test_shipped_recipes_are_right(path: Path) -> None:
         ('steps: 60', 'steps: 60\n  start_from: whole', "unknown start_from 'whole'"),
         ('steps: 60', 'steps: 60\n  start_from: refine', 'coarse cannot start from refine'),
         ('regions: 2', 'regions: 2\nexport: first', "unknown export 'first'"),
+        ('regions: 2', 'regions: 2\nselector: dice', "unknown selector 'dice'; give one of grid"),
         ('steps: 60', 'steps: many', 'expected int'),
         (
             'supervise_at: 2',
@@ -91,3 +94,9 @@ def test_names_what_is_wrong(old: str, new: str, message: str, tmp_path: Path) -
 def test_says_which_file_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r'nothing\.yaml'):
         load_recipe(tmp_path / 'nothing.yaml')
+
+
+def test_the_shipped_bundle_recommends_what_its_recipe_says() -> None:
+    recipe = load_recipe(ROOT / 'config' / 'train' / f'{DEFAULT_BUNDLE}.yaml')
+    recommended = ModelBundle.read(ROOT / 'models' / DEFAULT_BUNDLE).manifest.recommended
+    assert (recommended.regions, recommended.selector) == (recipe.regions, recipe.selector)

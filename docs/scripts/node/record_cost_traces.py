@@ -23,6 +23,7 @@ from node_rig import running_rig
 from node_tracer import FILE, FRAMES, MOST
 
 from stseg_ros.bundle import DEFAULT_BUNDLE, find_bundle
+from stseg_ros.config import GRID
 from stseg_ros.errors import StsegError
 from stseg_ros.measure.benchmark.machine import describe_machine
 from stseg_ros.measure.node.cost_traces import read_trace, write_trace
@@ -64,7 +65,12 @@ def main(arguments: list[str] | None = None) -> int:
         path = folder / 'trace.json'
         os.environ.update({FILE: str(path), FRAMES: str(chosen.frames)})
         os.environ['PYTHONPATH'] = f'{HERE}:{os.environ.get("PYTHONPATH", "")}'
-        parameters = {'bundle': str(find_bundle(chosen.bundle).resolve()), 'regions': MOST}
+        # A trace needs the cost of every number of regions, whatever the images show.
+        parameters = {
+            'bundle': str(find_bundle(chosen.bundle).resolve()),
+            'regions': MOST,
+            'selector': GRID,
+        }
         with (
             running_rig(
                 folder / 'bag', folder, parameters, module='node_tracer', echo=False

@@ -170,10 +170,10 @@ def _add_from_bgr(graph: Any) -> None:
     image = graph.input[0]
     readers = [node for node in graph.node if image.name in node.input]
     channels = image.type.tensor_type.shape.dim[-1].dim_value
-    if channels not in (3, 4) or not all(node.op_type == 'Cast' for node in readers):
+    if not 3 <= channels <= len(FROM_BGR) or not all(node.op_type == 'Cast' for node in readers):
         raise EngineError(
-            f'input {image.name!r} cannot be taken as BGR: images of 3 or 4 channels that are '
-            'first cast to real numbers are expected'
+            f'input {image.name!r} cannot be taken as BGR: images of 3 to {len(FROM_BGR)} '
+            'channels that are first cast to real numbers are expected'
         )
     indices = np.array(FROM_BGR[:channels], np.int64)
     graph.initializer.append(numpy_helper.from_array(indices, 'from_bgr'))

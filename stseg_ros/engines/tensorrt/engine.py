@@ -5,13 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from stseg_ros.engines.cuda.nvidia_gpu import NvidiaGpu
 from stseg_ros.engines.cuda.undo import undone_on_failure
-from stseg_ros.engines.engine_protocol import FLOAT32, EngineOptions, TensorSpec, check_batch
+from stseg_ros.engines.engine_protocol import (
+    FLOAT32,
+    EngineOptions,
+    TensorSpec,
+    check_batch,
+    write_as_rgb,
+)
 from stseg_ros.engines.plan_build.plans import (
     FP16,
     FP32,
@@ -114,17 +119,14 @@ def write_rgb(batch_nhwc: UInt8Array, order: ChannelOrder, out_nhwc: UInt8Array)
     """Copy a batch, with its colours in the network's order.
 
     Args:
-        batch_nhwc: (N, h, w, 3 or 4) uint8, C-contiguous.
+        batch_nhwc: (N, h, w, C) uint8, C-contiguous.
         order: order of its three colours.
         out_nhwc: where to; the same shape, C-contiguous.
     """
     if order is ChannelOrder.RGB:
         np.copyto(out_nhwc, batch_nhwc)
         return
-    count, height, width, channels = batch_nhwc.shape
-    swap = cv2.COLOR_BGR2RGB if channels == 3 else cv2.COLOR_BGRA2RGBA
-    rows_hwc = (count * height, width, channels)
-    cv2.cvtColor(batch_nhwc.reshape(rows_hwc), swap, dst=out_nhwc.reshape(rows_hwc))
+    write_as_rgb(batch_nhwc, out_nhwc)
 
 
 def describe_device(gpu: NvidiaGpu, precision: str, session: PlanSession) -> str:

@@ -191,7 +191,7 @@ class CamerasOnOnePair:
         for frame, sampler, selector in zip(frames, self._samplers, self._selectors, strict=False):
             batch = sampler.coarse(frame.image_hwc)
             watch.lap('preprocess')
-            coarse = CoarseResult(logit_bytes_hw=self._engines.coarse.infer(batch, order)[0])
+            coarse = CoarseResult.of_output(self._engines.coarse.infer(batch, order)[0])
             watch.lap('coarse')
             selection = selector.select(
                 coarse, regions=settings.regions, refine_below=settings.refine_below
@@ -201,7 +201,9 @@ class CamerasOnOnePair:
             fused.append(fused_hw)
             chosen.append(selection)
             batches.append(
-                sampler.regions(frame.image_hwc, selection.boxes_xyxy, prior_hw)
+                sampler.regions(
+                    frame.image_hwc, selection.boxes_xyxy, prior_hw, coarse.feature_bytes_fhw
+                )
                 if len(selection)
                 else np.empty((0, 0, 0, 0), np.uint8)
             )

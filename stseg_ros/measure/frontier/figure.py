@@ -31,9 +31,9 @@ def draw_frontier(record: Mapping[str, Any], path: Path) -> None:
     # The figure class alone, not pyplot: no display, no global state.
     from matplotlib.figure import Figure
 
-    timed = record['timing']['sizes']
-    sizes = [size for size in SHOWN_SIZES if size in timed] or list(timed)[:1]
-    titles = list(record['scores'])
+    by_title = {title: timing['sizes'] for title, timing in record['timing'].items()}
+    titles = [title for title in record['scores'] if title in by_title]
+    sizes = shown_sizes(by_title[titles[0]])
     width, height = _PANEL_INCHES
     figure = Figure(
         figsize=(width * len(titles), height * len(sizes) + 0.4),
@@ -44,14 +44,26 @@ def draw_frontier(record: Mapping[str, Any], path: Path) -> None:
     for row, size in zip(panels, sizes, strict=True):
         for axes, title in zip(row, titles, strict=True):
             scores = read_scores(record, title)
-            _draw_panel(axes, scores, timed[size])
-            for series, dots in paper_dots(record, title, timed[size]).items():
+            _draw_panel(axes, scores, by_title[title][size])
+            for series, dots in paper_dots(record, title, by_title[title][size]).items():
                 axes.plot(*zip(*dots, strict=True), 's', color=_OTHER, ms=4, label=series)
             axes.set_title(f'{title}\nframes of {size}', fontsize='medium')
     lines, labels = panels[0][0].get_legend_handles_labels()
     named = dict(zip(labels, lines, strict=True))
     figure.legend(named.values(), named.keys(), loc='outside lower center', ncols=3, frameon=False)
     figure.savefig(path)
+
+
+def shown_sizes(sizes: Mapping[str, Any]) -> list[str]:
+    """Choose the frame sizes that tables and figures show.
+
+    Args:
+        sizes: by frame size, what was timed.
+
+    Returns:
+        The usual ones, or else the first.
+    """
+    return [size for size in SHOWN_SIZES if size in sizes] or list(sizes)[:1]
 
 
 def paper_dots(

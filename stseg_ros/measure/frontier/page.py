@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from stseg_ros.measure.frontier.criteria import criteria
-from stseg_ros.measure.frontier.figure import SHOWN_SIZES
+from stseg_ros.measure.frontier.figure import shown_sizes
 from stseg_ros.measure.frontier.points import POINTS
 from stseg_ros.measure.frontier.record import Scored, read_scores
 from stseg_ros.measure.frontier.rivals import rivals, table
@@ -19,7 +19,7 @@ Written by `docs/scripts/make_frontier_page.py`; the figures are in `frontier.js
 the paper's are one network, `residual_fpn` of width 32, trained on the same images:
 
 - `grid`, `components`: two stages, at most K regions of 32, chosen by that selector, logits added;
-  K = 8 by `grid` is the default
+  K = 8 by `components` is the default
 - `single-stage 1/8`: the coarse network alone, which is also two stages with K = 0
 - `single-stage 1/4`, `1/2`: one network on the whole frame at that part of 1024x512 in each axis,
   trained for it: the rivals at equal time
@@ -32,10 +32,10 @@ found` the share of the pixels of small vehicles that the mask finds (below 0.33
 Times are medians from decoded frame to mask, in ms, all points in turns in one run; ratios of them
 have 95 % intervals. Scores are of images of 960x720, times of frames brought to each size.
 
-Components refine no more regions than they find: their times are of pictures from CamVid val, and
-on a street with more vehicles they take longer; `regions` is the mean of each set. CamVid val is
-one run of a drive that is partly in training, and one facade in it, which some networks take for a
-bus, decides more there than any choice; the drive left out of training is the better judge.
+Components refine no more regions than they find, so that each set has times of its own pictures;
+`regions` is the mean of all its images. CamVid val is one run of a drive that is partly in
+training, and one facade in it, which some networks take for a bus, decides more there than any
+choice; the drive left out of training is the better judge.
 """
 
 PAPERS = """\
@@ -47,8 +47,7 @@ SINGLES = """\
 Recipes `config/train/single_stage_quarter.yaml` and `single_stage_half.yaml`. The quarter starts
 from the coarse network of the same run of `driving_small`, trained on 786 megapixels, and the half
 from the quarter. The two stages together have had 2359 megapixels, the whole-frame network 1573 on
-top of the 1573 of the refine network that it starts from: the smaller single stages have had the
-least training, so that what they score is a lower bound.
+top of the 1573 of the refine network that it starts from.
 """
 
 NOT_TIMED = """\
@@ -72,14 +71,14 @@ def write_page(record: Mapping[str, Any]) -> str:
     if timing is None:
         parts += [NOT_TIMED, *(_scores(title, own, {}) for title, own in sets.items())]
         return '\n'.join([*parts, _training(record)])
-    sizes: Mapping[str, Any] = timing['sizes']
+    timed = {title: one['sizes'] for title, one in timing.items()}
     parts += [
         '![Dice against milliseconds](frontier.png)\n',
-        _machine(timing),
-        criteria(sets, sizes),
-        *(rivals(title, own, sizes) for title, own in sets.items()),
-        *(_scores(title, own, sizes) for title, own in sets.items()),
-        *_paper(record, sizes),
+        *(_machine(one) for one in timing.values()),
+        criteria(sets, timed),
+        *(rivals(title, own, timed[title]) for title, own in sets.items() if title in timed),
+        *(_scores(title, own, timed.get(title, {})) for title, own in sets.items()),
+        *_paper(record, next(iter(timed.values()))),
         _training(record),
     ]
     return '\n'.join(parts)
@@ -105,7 +104,7 @@ def _machine(timing: Mapping[str, Any]) -> str:
 
 def _scores(title: str, scores: Mapping[str, Scored], sizes: Mapping[str, Any]) -> str:
     """List every point, with its time at the usual sizes."""
-    shown = [size for size in SHOWN_SIZES if size in sizes] or list(sizes)[:1]
+    shown = shown_sizes(sizes)
     times = sizes[shown[0]] if shown else {}
     frontier = on_frontier(scores, times)
     runs = shared_runs({label: point for label, point in scores.items() if label in times})
@@ -136,7 +135,7 @@ def _scores(title: str, scores: Mapping[str, Scored], sizes: Mapping[str, Any]) 
 
 def _paper(record: Mapping[str, Any], sizes: Mapping[str, Any]) -> Iterator[str]:
     """List the paper's network, where its bundles were timed."""
-    shown = [size for size in SHOWN_SIZES if size in sizes] or list(sizes)[:1]
+    shown = shown_sizes(sizes)
     labels = [label for label in sizes[shown[0]] if label.startswith("paper's")]
     if not labels:
         return

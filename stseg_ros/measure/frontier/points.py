@@ -12,9 +12,7 @@ PAIR, QUARTER, HALF = 'pair', 'quarter', 'half'
 
 REGIONS = (1, 2, 4, 8, 16, 32)
 COMPARED_SELECTORS = ('grid', 'components')
-DEFAULT = 'grid K = 8'
-# The set whose pictures are timed: only there do components refine as many as in the scores.
-TIMED_SET = 'CamVid val'
+DEFAULT = 'components K = 8'
 # The share of the working size, in each axis, that a single network sees.
 EIGHTH, FOURTH, MIDDLE, FULL = (f'{SINGLE} {share}' for share in ('1/8', '1/4', '1/2', '1/1'))
 
@@ -121,16 +119,3 @@ def paper_group(bundle: str, parts: int, side: int) -> Group:
         ),
         paper=True,
     )
-
-
-def timed_as_scored(point: Point, title: str) -> bool:
-    """Tell whether a point's times are of as many regions as its scores.
-
-    Args:
-        point: the point.
-        title: of the labelled set that it is scored on.
-
-    Returns:
-        False for selectors whose regions vary with the pictures, where others were timed.
-    """
-    return point.series != 'components' or title == TIMED_SET

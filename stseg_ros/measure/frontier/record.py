@@ -11,7 +11,7 @@ import numpy as np
 
 from stseg_ros.measure.benchmark.timings import Ratio, ratio_of_medians
 from stseg_ros.measure.candidates import TWO_STAGE, WHOLE
-from stseg_ros.measure.frontier.points import DEFAULT, EIGHTH, FULL
+from stseg_ros.measure.frontier.points import EIGHTH, FULL
 from stseg_ros.measure.frontier.scoring import slim_row
 
 _NS_PER_MS = 1e6
@@ -97,42 +97,12 @@ def times_faster(times: Mapping[str, Any], label: str, than: str) -> Ratio:
     return ratio_of_medians(other.astype(np.int64), own.astype(np.int64))
 
 
-def adopt_study_rows(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], like: Mapping[str, Mapping[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Take over what the study has scored already, with the same settings.
-
-    It counts borders otherwise, so that `boundary_dice` is None, and no hits of whole vehicles.
-
-    Args:
-        columns: names of the figures in a row of docs/results/study.json.
-        rows: of one run and set.
-        like: by label what is scored of the same run, from which multiply-accumulates follow.
-
-    Returns:
-        By label what `score_group` gives, of two stages chosen by components.
-    """
-    coarse_macs = like[EIGHTH]['macs']
-    region_macs = (like[DEFAULT]['macs'] - coarse_macs) / like[DEFAULT]['mean_regions']
-    found = {}
-    for row in (dict(zip(columns, values, strict=True)) for values in rows):
-        if (row['criterion'], row['fusion']) == ('components', 'add'):
-            found[f'components K = {row["regions"]}'] = {
-                'dice': row['dice'],
-                'boundary_dice': None,
-                'mean_regions': row['mean_regions'],
-                'macs': round(coarse_macs + row['mean_regions'] * region_macs),
-                'small_recall': row['small_recall'],
-                'small_hit_rate': None,
-            }
-    return found
-
-
 def adopt_recipe_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Take over what the page of the recipe has scored already, with the same settings.
 
     Args:
-        rows: `results` of `stseg evaluate` with a threshold of 0.5 and logits added.
+        rows: `results` of `stseg evaluate` with a threshold of 0.5, regions over components and
+            logits added.
 
     Returns:
         By label what `score_group` gives of the same points.
@@ -141,6 +111,6 @@ def adopt_recipe_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, 
     for row in rows:
         label = EIGHTH if row['mode'] != WHOLE else FULL
         if row['mode'] == TWO_STAGE:
-            label = f'grid K = {row["regions"]}'
+            label = f'components K = {row["regions"]}'
         found[label] = slim_row(row)
     return found

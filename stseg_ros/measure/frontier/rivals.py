@@ -15,7 +15,6 @@ from stseg_ros.measure.frontier.points import (
     FULL,
     MIDDLE,
     POINTS,
-    timed_as_scored,
 )
 from stseg_ros.measure.frontier.record import Scored
 from stseg_ros.measure.frontier.verdicts import (
@@ -31,8 +30,7 @@ TWO_STAGES = tuple(point for point in POINTS if point.mode == TWO_STAGE)
 
 BEST_OF_ALL = """\
 The best of all two stages here, by the very images that they are scored on, which flatters them:
-the highest Dice in no more time than the rival, and the least time at no less Dice. Components
-count where the timed pictures are of the set itself.
+the highest Dice in no more time than the rival, and the least time at no less Dice.
 """
 
 
@@ -42,7 +40,7 @@ def rivals(title: str, scores: Mapping[str, Scored], sizes: Mapping[str, Any]) -
     Args:
         title: the labelled set's.
         scores: its scores, by label.
-        sizes: by frame size the times, by label.
+        sizes: by frame size the times of the set's pictures, by label.
 
     Returns:
         Markdown; of rivals that lack scores or times nothing is said.
@@ -66,7 +64,6 @@ def rivals(title: str, scores: Mapping[str, Scored], sizes: Mapping[str, Any]) -
                 point.label
                 for point in TWO_STAGES
                 if point.label in times and _shared(point.label, rival, scores)
-                if timed_as_scored(point, title)
             ]
             equal_time = best_at_equal_time(rival, labels, scores, times)
             equal_dice = fastest_at_equal_dice(rival, labels, scores, times)

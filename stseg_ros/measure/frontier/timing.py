@@ -6,14 +6,13 @@ import datetime
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from stseg_ros.bundle import ModelBundle
 from stseg_ros.measure.benchmark.cases import size_name
-from stseg_ros.measure.benchmark.frames import load_frames
+from stseg_ros.measure.benchmark.frames import FrameSet
 from stseg_ros.measure.benchmark.machine import describe_machine
 from stseg_ros.measure.benchmark.rounds import Procedure, Runner, Samples, measure, warm_up
 from stseg_ros.measure.benchmark.timings import quantiles_ms
@@ -23,7 +22,6 @@ from stseg_ros.measure.frontier.scoring import candidate_of, config_of
 from stseg_ros.sources.replay_summary import library_versions
 
 _NS_PER_MS = 1e6
-_PICTURES = 12
 
 # Told of a phase: its name, and how many steps it has; returns what is told of each step.
 Phase = Callable[[str, int], Callable[[int], object]]
@@ -42,29 +40,18 @@ class TimedPoint:
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimingOptions:
-    """How is timed.
-
-    Attributes:
-        sizes_hw: sizes of the frames.
-        procedure: rounds, frames per turn and seed.
-        images: folder of images; None draws synthetic scenes.
-    """
-
-    sizes_hw: Sequence[tuple[int, int]]
-    procedure: Procedure
-    images: Path | None = None
-
-
 def time_points(
-    groups: Sequence[tuple[Group, ModelBundle]], options: TimingOptions, phase: Phase
+    groups: Sequence[tuple[Group, ModelBundle]],
+    frames: FrameSet,
+    procedure: Procedure,
+    phase: Phase,
 ) -> dict[str, Any]:
     """Time all points of all groups.
 
     Args:
         groups: the points, with the bundle that serves them; all on one backend.
-        options: how.
+        frames: the pictures, at every size that is to be timed.
+        procedure: rounds, frames per turn and seed.
         phase: see `Phase`.
 
     Returns:
@@ -73,10 +60,9 @@ def time_points(
         round, from which ratios with intervals can be made.
 
     Raises:
-        StsegError: the images, a bundle or the backend are at fault.
+        StsegError: a bundle or the backend is at fault.
     """
     machine = describe_machine()
-    frames = load_frames(options.images, _PICTURES, options.sizes_hw)
     with ExitStack() as stack:
         runners: dict[TimedPoint, Runner] = {}
         note = ''
@@ -84,7 +70,7 @@ def time_points(
             subject = BundleUnderTest(bundle, config_of(group))
             stack.callback(subject.close)
             note = subject.segmenter.backend_note
-            for size_hw in options.sizes_hw:
+            for size_hw in frames.by_size:
                 # Selectors that choose as many regions as they find: each batch is compiled once.
                 for frame in frames.by_size[size_hw]:
                     subject.segment(frame, candidate_of(group.points[-1], subject))
@@ -95,9 +81,9 @@ def time_points(
         samples = measure(
             runners,
             frames.by_size,
-            options.procedure,
+            procedure,
             meter=None,
-            progress=phase('measuring', len(runners) * options.procedure.rounds),
+            progress=phase('measuring', len(runners) * procedure.rounds),
         )
     return {
         'made_at': datetime.datetime.now(datetime.timezone.utc).isoformat(timespec='seconds'),
@@ -105,13 +91,13 @@ def time_points(
         'versions': library_versions(),
         'backend': note,
         'frames_from': frames.source,
-        'rounds': options.procedure.rounds,
-        'frames_per_turn': options.procedure.frames_per_turn,
+        'rounds': procedure.rounds,
+        'frames_per_turn': procedure.frames_per_turn,
         'sizes': {
             size_name(size_hw): {
                 key.label: _figures(own) for key, own in samples.items() if key.size_hw == size_hw
             }
-            for size_hw in options.sizes_hw
+            for size_hw in frames.by_size
         },
     }
 

@@ -51,8 +51,8 @@ _BUDGET = """\
 ![Share of masks in time, regions and Dice against the budget]({figure})
 
 `latency_budget_ms` bounds the time from an image's arrival at the node to its mask's publication;
-with the {most} regions that the bundle recommends and nothing beside it that takes {full:.1f} ms
-(p50). In time: share of the
+with at most {most} regions, as the bundle recommends, and nothing beside it that takes {full:.1f}
+ms (p50). In time: share of the
 masks that kept the budget; no choice of regions keeps more than the coarse result alone. `live` is
 the Dice of the masks that came over ROS, pooled over all pixels. Two offline scores stand beside
 it: each image with as many regions as it had live, and all images with the mean number (on a line
@@ -63,7 +63,7 @@ difference between two rows.
 _OVERLOAD = """\
 ## More images than it can serve
 
-The {most} regions that the bundle recommends, no budget. Given three times as many images as it
+At most {most} regions, as the bundle recommends, no budget. Given three times as many images as it
 serves one by one, the node gave {sustained:.1f} masks per second; the rates below are multiples of
 that. The camera runs on the same processors: the fewer images it sends, the more the node has of
 them. Age is from just before an image's publication to its mask's arrival; the bound is two frame

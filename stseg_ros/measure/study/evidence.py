@@ -49,38 +49,44 @@ class StudyNetworks:
             working_hw=geometry.working_hw, coarse_factor=geometry.coarse_factor
         )
 
-    def coarse_logit_bytes(self, image_hwc: UInt8Array) -> UInt8Array:
+    def coarse(self, image_hwc: UInt8Array) -> CoarseResult:
         """Run stage 1 on a frame.
 
         Args:
             image_hwc: (H, W, 3) uint8 RGB.
 
         Returns:
-            (h, w) uint8 logits, a new array; see `stseg_ros.logit_bytes`.
+            What it says, in a new array.
         """
-        return np.array(self._engines.coarse.infer(self._sampler.coarse(image_hwc))[0])
+        output = self._engines.coarse.infer(self._sampler.coarse(image_hwc))[0]
+        return CoarseResult.of_output(np.array(output))
 
     def refine(
-        self, image_hwc: UInt8Array, boxes_xyxy: Int32Array, coarse_hw: UInt8Array
+        self,
+        image_hwc: UInt8Array,
+        boxes_xyxy: Int32Array,
+        coarse: CoarseResult,
+        enlarged_hw: UInt8Array,
     ) -> UInt8Array:
         """Run stage 2 on regions of a frame.
 
         Args:
             image_hwc: (H, W, 3) uint8 RGB.
             boxes_xyxy: (K, 4) int32 half-open boxes in working pixels, of any number above 0.
-            coarse_hw: (h, w) uint8 enlarged coarse logits, for a network that sees them.
+            coarse: what stage 1 said, for a network that sees it.
+            enlarged_hw: (h, w) uint8, its logits at the working size.
 
         Returns:
             (K, h, w) uint8 logits, a new array.
         """
-        prior_hw = coarse_hw if self.bundle.geometry.prior else None
+        prior_hw = enlarged_hw if self.bundle.geometry.prior else None
         # Always the same batch, for backends compile a network anew for every other.
         count = len(boxes_xyxy)
         padded_xyxy = boxes_xyxy[np.arange(-(-count // self._batch) * self._batch) % count]
         parts = []
         for first in range(0, count, self._batch):
             some_xyxy = padded_xyxy[first : first + self._batch]
-            batch = self._sampler.regions(image_hwc, some_xyxy, prior_hw)
+            batch = self._sampler.regions(image_hwc, some_xyxy, prior_hw, coarse.feature_bytes_fhw)
             parts.append(np.array(self._engines.refine.infer(batch)))
         return np.asarray(np.concatenate(parts)[:count], np.uint8)
 
@@ -106,9 +112,10 @@ class FrameEvidence:
         """
         self._networks = networks
         self._image_hwc = image_hwc
-        coarse_hw = networks.coarse_logit_bytes(image_hwc)
-        self.coarse = CoarseResult(logit_bytes_hw=coarse_hw)
-        self.enlarged_hw = resize_logit_bytes(coarse_hw, networks.bundle.geometry.working_hw)
+        self.coarse = networks.coarse(image_hwc)
+        self.enlarged_hw = resize_logit_bytes(
+            self.coarse.logit_bytes_hw, networks.bundle.geometry.working_hw
+        )
         self._refined: dict[Box, UInt8Array] = {}
 
     def refined(self, boxes_xyxy: Int32Array) -> UInt8Array:
@@ -124,7 +131,7 @@ class FrameEvidence:
         unknown = [box for box in boxes if box not in self._refined]
         if unknown:
             logits_khw = self._networks.refine(
-                self._image_hwc, np.array(unknown, np.int32), self.enlarged_hw
+                self._image_hwc, np.array(unknown, np.int32), self.coarse, self.enlarged_hw
             )
             self._refined.update(zip(unknown, logits_khw, strict=True))
         if not boxes:

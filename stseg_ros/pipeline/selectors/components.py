@@ -9,12 +9,12 @@ from stseg_ros.logit_bytes import ZERO
 from stseg_ros.pipeline.selectors.windows import (
     BoolArray,
     Window,
+    WindowConfidence,
     as_selection,
     free_positions,
     most_doubtful,
     overlapping,
     region_in_coarse,
-    window_confidence,
 )
 from stseg_ros.records import CoarseResult, RegionSelection, UInt8Array
 
@@ -61,23 +61,64 @@ class ComponentSelector:
     ) -> RegionSelection:
         """See `RegionSelector.select`."""
         region_hw = region_in_coarse(self._grid, coarse.logit_bytes_hw.shape)
-        confidence = window_confidence(coarse.logit_bytes_hw, region_hw)
-        free = free_positions(confidence, refine_below)
-        windows: list[Window] = []
+        confidence = WindowConfidence(coarse.logit_bytes_hw, region_hw)
+        placed = _Placed(confidence, region_hw, refine_below)
         wanted = set(_windows_over_components(coarse.logit_bytes_hw, region_hw))
-        for window in sorted(wanted, key=lambda window: (confidence[window], window)):
-            if len(windows) == regions:
+        for _, window in sorted((confidence.at(window), window) for window in wanted):
+            if len(placed.windows) == regions:
                 break
-            nearest = _nearest(free, window, region_hw)
-            if nearest is not None:
-                windows.append(nearest)
-                free[overlapping(nearest, region_hw)] = False
+            placed.add_near(window)
+        windows = placed.windows
         if self._fill:
-            left = regions - len(windows)
-            windows += most_doubtful(confidence, free, region_hw=region_hw, regions=left)
-        windows.sort(key=lambda window: (confidence[window], window))
+            windows += most_doubtful(
+                confidence.everywhere(),
+                placed.free(),
+                region_hw=region_hw,
+                regions=regions - len(windows),
+            )
+        windows.sort(key=lambda window: (confidence.at(window), window))
         factor = self._working_hw[0] // coarse.logit_bytes_hw.shape[0]
         return as_selection(windows, confidence, region_hw=region_hw, factor=factor)
+
+
+class _Placed:
+    """The windows so far, none of which overlap.
+
+    The map of all positions is made only where windows collide: it takes as long as all the rest.
+    """
+
+    def __init__(
+        self, confidence: WindowConfidence, region_hw: tuple[int, int], refine_below: float
+    ) -> None:
+        self.windows: list[Window] = []
+        self._confidence = confidence
+        self._region_hw = region_hw
+        self._refine_below = refine_below
+
+    def add_near(self, window: Window) -> None:
+        """Add a window, or its nearest free position within half a region, or nothing."""
+        if self._is_free(window):
+            self.windows.append(window)
+        else:
+            nearest = _nearest(self.free(), window, self._region_hw)
+            self.windows += [] if nearest is None else [nearest]
+
+    def free(self) -> BoolArray:
+        """Tell at which positions a further window may be, (h, w) by upper left corner."""
+        free = free_positions(self._confidence.everywhere(), self._refine_below)
+        for window in self.windows:
+            free[overlapping(window, self._region_hw)] = False
+        return free
+
+    def _is_free(self, window: Window) -> bool:
+        rows, columns = self._region_hw
+        # From 1 on every region is refined, one of confidence 1 too.
+        if self._refine_below < 1.0 and self._confidence.at(window) >= self._refine_below:
+            return False
+        return all(
+            abs(window.top - other.top) >= rows or abs(window.left - other.left) >= columns
+            for other in self.windows
+        )
 
 
 def _windows_over_components(
@@ -107,8 +148,6 @@ def _cover(first: int, length: int, region: int, frame: int) -> range:
 
 def _nearest(free: BoolArray, window: Window, region_hw: tuple[int, int]) -> Window | None:
     """Find the nearest free position within half a region."""
-    if free[window]:
-        return window
     top, left = (max(0, at - side // 2) for at, side in zip(window, region_hw, strict=True))
     rows, columns = (at + side // 2 + 1 for at, side in zip(window, region_hw, strict=True))
     places = np.argwhere(free[top:rows, left:columns]) + np.array([top, left])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from stseg_ros.pipeline.selectors.windows import (
+    WindowConfidence,
     as_selection,
     free_positions,
     most_doubtful,
     region_in_coarse,
-    window_confidence,
 )
 from stseg_ros.records import CoarseResult, RegionSelection
 
@@ -40,10 +40,11 @@ class SlidingSelector:
     ) -> RegionSelection:
         """See `RegionSelector.select`."""
         region_hw = region_in_coarse(self._grid, coarse.logit_bytes_hw.shape)
-        confidence = window_confidence(coarse.logit_bytes_hw, region_hw)
+        confidence = WindowConfidence(coarse.logit_bytes_hw, region_hw)
+        everywhere = confidence.everywhere()
         windows = most_doubtful(
-            confidence,
-            free_positions(confidence, refine_below),
+            everywhere,
+            free_positions(everywhere, refine_below),
             region_hw=region_hw,
             regions=regions,
         )

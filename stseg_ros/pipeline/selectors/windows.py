@@ -38,26 +38,52 @@ def region_in_coarse(grid: tuple[int, int], coarse_hw: tuple[int, ...]) -> tuple
     return height, width
 
 
-def window_confidence(logit_bytes_hw: UInt8Array, region_hw: tuple[int, int]) -> Float64Array:
-    """Tell the confidence of a region at every position.
+class WindowConfidence:
+    """How sure stage 1 is of a region: 1 less the mean of 1 - 2 |p - 0.5| over its pixels."""
 
-    Args:
-        logit_bytes_hw: (h, w) uint8 coarse logits, see `stseg_ros.logit_bytes`.
-        region_hw: the region's size in coarse pixels.
+    def __init__(self, logit_bytes_hw: UInt8Array, region_hw: tuple[int, int]) -> None:
+        """Sum the doubt up, so that that of any region is four sums away.
 
-    Returns:
-        (h - region h + 1, w - region w + 1) float64 by upper left corner: 1 less the mean of
-        1 - 2 |p - 0.5| over the region's pixels.
-    """
-    rows, columns = region_hw
-    total = cv2.integral(margin_doubt(logit_bytes_hw), sdepth=cv2.CV_64F)
-    inside = (
-        total[rows:, columns:]
-        - total[:-rows, columns:]
-        - total[rows:, :-columns]
-        + total[:-rows, :-columns]
-    )
-    return np.asarray(1.0 - inside / (rows * columns), np.float64)
+        Args:
+            logit_bytes_hw: (h, w) uint8 coarse logits, see `stseg_ros.logit_bytes`.
+            region_hw: the region's size in coarse pixels.
+        """
+        self._region_hw = region_hw
+        self._total = cv2.integral(margin_doubt(logit_bytes_hw), sdepth=cv2.CV_64F)
+
+    def at(self, window: Window) -> float:
+        """Tell the confidence of a region at one position.
+
+        Args:
+            window: the position.
+
+        Returns:
+            0 to 1.
+        """
+        (top, left), (rows, columns), total = window, self._region_hw, self._total
+        bottom, right = top + rows, left + columns
+        inside = (
+            total.item(bottom, right)
+            - total.item(top, right)
+            - total.item(bottom, left)
+            + total.item(top, left)
+        )
+        return 1.0 - float(inside) / (rows * columns)
+
+    def everywhere(self) -> Float64Array:
+        """Tell the confidence of a region at every position.
+
+        Returns:
+            (h - region h + 1, w - region w + 1) float64 by upper left corner.
+        """
+        (rows, columns), total = self._region_hw, self._total
+        inside = (
+            total[rows:, columns:]
+            - total[:-rows, columns:]
+            - total[rows:, :-columns]
+            + total[:-rows, :-columns]
+        )
+        return np.asarray(1.0 - inside / (rows * columns), np.float64)
 
 
 def overlapping(window: Window, region_hw: tuple[int, int]) -> tuple[slice, slice]:
@@ -124,7 +150,7 @@ def free_positions(confidence: Float64Array, refine_below: float) -> BoolArray:
 
 def as_selection(
     windows: Sequence[Window],
-    confidence: Float64Array,
+    confidence: WindowConfidence,
     *,
     region_hw: tuple[int, int],
     factor: int,
@@ -133,7 +159,7 @@ def as_selection(
 
     Args:
         windows: the windows, least confident first.
-        confidence: of a region at every position.
+        confidence: of a region.
         region_hw: a region's size in coarse pixels.
         factor: working pixels per coarse pixel in each axis.
 
@@ -147,5 +173,5 @@ def as_selection(
     ]
     return RegionSelection(
         boxes_xyxy=np.array(boxes_xyxy, np.int32).reshape(-1, 4),
-        score=np.array([confidence[window] for window in windows], np.float32),
+        score=np.array([confidence.at(window) for window in windows], np.float32),
     )

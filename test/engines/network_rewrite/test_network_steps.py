@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support.tiny_bundle import write_redness_network
+from support.tiny_features import write_linear_network
 from support.tiny_networks import conv_logits, conv_weights, write_conv_network
 
 from stseg_ros.engines.network_rewrite import network_steps
@@ -146,6 +147,37 @@ def test_bgr_needs_images(tmp_path: Path) -> None:
     path = write_ramp_network(tmp_path / 'ramp.onnx')
     with pytest.raises(EngineError, match=r"ramp\.onnx: input 'image' cannot be taken as BGR"):
         prepare_network(path, half=False, order=BGR, logits='float32')
+
+
+@pytest.mark.parametrize('channels', [4, 8, 20])
+def test_only_the_colours_of_bgr_change_places(tmp_path: Path, channels: int) -> None:
+    gains = np.linspace(-2.0, 3.0, channels)[None]
+    path = write_linear_network(tmp_path / 'network.onnx', (8, 16), gains, batch=None)
+    rgb = random_image(channels)
+    bgr = rgb.copy()
+    bgr[..., 0], bgr[..., 2] = rgb[..., 2], rgb[..., 0]
+    logits = run(prepare_network(path, half=False, order=BGR, logits='float32'), bgr)
+    expected = (rgb.astype(float) * gains[0]).sum(axis=3) / 255.0
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_more_channels_than_stage_1_can_give_are_no_image(tmp_path: Path) -> None:
+    path = write_linear_network(tmp_path / 'network.onnx', (8, 16), np.ones((1, 21)), batch=None)
+    with pytest.raises(EngineError, match='images of 3 to 20 channels'):
+        prepare_network(path, half=False, order=BGR, logits='float32')
+
+
+@pytest.mark.parametrize('half', [False, True])
+def test_features_become_bytes_as_logits_do(tmp_path: Path, half: bool) -> None:
+    gains = np.array([[16.0, -16.0, 0.0], [0.0, 2.0, -2.0]])
+    path = write_linear_network(tmp_path / 'network.onnx', (8, 16), gains, batch=1)
+    image = random_image()[:1]
+    steps = run(prepare_network(path, half=half, order=RGB, logits='bytes'), image)
+    expected = np.einsum('pc,nyxc->npyx', gains, image.astype(float)) / 255.0
+    assert (steps.shape, steps.dtype) == ((1, 2, 8, 16), np.uint8)
+    tolerance = 1.0 if half else 0.501
+    wanted = np.clip(128.0 + 16.0 * expected, 0.0, 255.0)
+    np.testing.assert_array_less(np.abs(steps - wanted), tolerance)
 
 
 def test_a_network_exported_in_fp16_is_not_built_in_float32(tmp_path: Path) -> None:

@@ -8,13 +8,10 @@ import pytest
 
 from stseg_ros.measure.frontier.record import (
     adopt_recipe_rows,
-    adopt_study_rows,
     gains,
     read_scores,
     times_faster,
 )
-
-COLUMNS = ('criterion', 'fusion', 'regions', 'mean_regions', 'dice', 'border_dice', 'small_recall')
 
 
 def row(mode: str, regions: int, dice: float, macs: int) -> dict[str, Any]:
@@ -44,10 +41,10 @@ def test_rows_of_the_recipe_get_the_labels_of_the_frontier() -> None:
     assert dice == {
         'single-stage 1/1': 0.7,
         'single-stage 1/8': 0.6,
-        'grid K = 2': 0.65,
-        'grid K = 8': 0.75,
+        'components K = 2': 0.65,
+        'components K = 8': 0.75,
     }
-    assert found['grid K = 8'] == {
+    assert found['components K = 8'] == {
         'dice': 0.75,
         'boundary_dice': 0.375,
         'mean_regions': 8.0,
@@ -55,20 +52,6 @@ def test_rows_of_the_recipe_get_the_labels_of_the_frontier() -> None:
         'small_recall': 0.25,
         'small_hit_rate': None,
     }
-
-
-def test_rows_of_the_study_are_components_with_added_logits() -> None:
-    rows = [
-        ('components', 'add', 4, 2.5, 0.8, 0.9, 0.3),
-        ('components', 'paste', 4, 2.5, 0.1, 0.1, 0.1),
-        ('grid', 'add', 4, 4.0, 0.1, 0.1, 0.1),
-    ]
-    found = adopt_study_rows(COLUMNS, rows, adopt_recipe_rows(RECIPE))
-    assert list(found) == ['components K = 4']
-    only = found['components K = 4']
-    # 50 of the coarse network, and 2.5 regions of (850 - 50) / 8.
-    assert (only['macs'], only['dice'], only['small_recall']) == (300, 0.8, 0.3)
-    assert only['boundary_dice'] is None
 
 
 def test_runs_are_joined_by_label() -> None:

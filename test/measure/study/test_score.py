@@ -186,9 +186,9 @@ def test_no_region_is_refined_twice(
     asked: list[tuple[int, ...]] = []
     refine = networks.refine
 
-    def spy(image: np.ndarray, boxes_xyxy: np.ndarray, coarse_hw: np.ndarray) -> np.ndarray:
+    def spy(image: np.ndarray, boxes_xyxy: np.ndarray, *said: object) -> np.ndarray:
         asked.extend(map(tuple, boxes_xyxy.tolist()))
-        return refine(image, boxes_xyxy, coarse_hw)
+        return refine(image, boxes_xyxy, *said)
 
     monkeypatch.setattr(networks, 'refine', spy)
     FrameStudy(networks, PLAN).score(labelled(1))

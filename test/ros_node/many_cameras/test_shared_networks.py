@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.tiny_bundle import read_tiny_bundle
+from support.tiny_features import block_image, read_feature_bundle
 
 from stseg_ros.assembly import open_segmenter
 from stseg_ros.bundle import ModelBundle
@@ -453,4 +454,27 @@ def test_joined_regions_give_each_camera_the_mask_that_it_gets_alone(
             result.selection.boxes_xyxy, alone[name].selection.boxes_xyxy
         )
     for it in opened.values():
+        it.segmenter.close()
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_cameras_share_networks_that_pass_features_on(tmp_path: Path, backend: str) -> None:
+    pytest.importorskip(backend)
+    bundle = read_feature_bundle(tmp_path)
+    config = dataclasses.replace(CONFIG, backend=backend, regions=5, fusion='paste')
+    segmenter = open_segmenter(bundle, config)
+    frames = [Frame(image_hwc=block_image(number)) for number in range(3)]
+    alone = [segmenter.segment(frame) for frame in frames]
+    segmenter.close()
+    networks = SharedNetworks(at_once=3)
+    opened = [networks.open(bundle, config, user(str(number))) for number in range(3)]
+    with ThreadPoolExecutor() as pool:
+        results = list(
+            pool.map(
+                lambda it, frame: it.segmenter.segment(frame), opened, frames, timeout=PATIENCE_S
+            )
+        )
+    for result, expected in zip(results, alone, strict=True):
+        np.testing.assert_array_equal(result.logit_bytes_hw, expected.logit_bytes_hw)
+    for it in opened:
         it.segmenter.close()
