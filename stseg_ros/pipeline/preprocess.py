@@ -29,6 +29,10 @@ _WIDEST_STEP = 6.0
 # nine: full-HD frames at the working size of the shipped bundle are shrunk by 2.11.
 _BILINEAR_UP_TO = 2.25
 
+# Of the area of all regions, up to which it takes no longer to resize a box around all of them:
+# OpenCV divides what is large among the processors, and regions overlap where they are widened.
+_TOGETHER_UP_TO = 2.0
+
 
 def check_frame(frame: Frame) -> None:
     """Refuse what is not a usable camera image.
@@ -174,21 +178,12 @@ class FrameSampler:
         boxes = boxes_xyxy.tolist()
         x0, y0, x1, y1 = boxes[0]
         batch = self._kept((len(boxes), y1 - y0, x1 - x0, 3))
-        height, width = image_hwc.shape[:2]
-        wider = self._on_camera_pixels(boxes, (height, width))
-        if wider is None:
-            working_hwc = self.whole(image_hwc)
-            for region, (left, top, right, bottom) in zip(batch, boxes, strict=True):
-                region[...] = working_hwc[top:bottom, left:right]
+        camera_hw = image_hwc.shape[0], image_hwc.shape[1]
+        if camera_hw[0] < self._working_hw[0] or camera_hw[1] < self._working_hw[1]:
+            # Enlarging samples beyond a region's edge, which only the whole frame has.
+            _cut(self.whole(image_hwc), [0, 0], boxes, batch)
         else:
-            working_height, working_width = self._working_hw
-            for region, box, around in zip(batch, boxes, wider, strict=True):
-                left, top, right, bottom = around
-                part_hwc = image_hwc[
-                    top * height // working_height : bottom * height // working_height,
-                    left * width // working_width : right * width // working_width,
-                ]
-                self._resize_inside(part_hwc, around, box, region)
+            self._resize_regions(image_hwc, boxes, batch)
         if prior_hw is None:
             assert features_fhw is None
             return batch
@@ -213,53 +208,84 @@ class FrameSampler:
         _resize(image_hwc, self._working_hw, working, self._kept)
         return working
 
-    def _on_camera_pixels(
-        self, boxes: list[list[int]], camera_hw: tuple[int, int]
-    ) -> list[list[int]] | None:
-        """Widen each box until its edges fall between camera pixels.
-
-        Returns:
-            Boxes in working pixels; None where resizing the whole frame is right, or less work.
-        """
-        (height, width), (working_height, working_width) = camera_hw, self._working_hw
-        # Enlarging samples beyond a region's edge, which only the whole frame has.
-        if height < working_height or width < working_width:
-            return None
-        # Every so many working pixels, an edge between two of them is also one of the camera's.
-        x_step = working_width // math.gcd(width, working_width)
-        y_step = working_height // math.gcd(height, working_height)
-        wider, pixels = [], 0
-        # Whole numbers one by one: for few boxes this is faster than arrays.
-        for left, top, right, bottom in boxes:
-            box = [
-                left - left % x_step,
-                top - top % y_step,
-                right + -right % x_step,
-                bottom + -bottom % y_step,
-            ]
-            wider.append(box)
-            pixels += (box[2] - box[0]) * (box[3] - box[1])
-        if pixels >= working_height * working_width and wider != boxes:
-            return None
-        return wider
-
-    def _resize_inside(
-        self, part_hwc: UInt8Array, wider: list[int], box: list[int], out: UInt8Array
+    def _resize_regions(
+        self, image_hwc: UInt8Array, boxes: list[list[int]], batch: UInt8Array
     ) -> None:
-        """Resize a part of the camera image to a box around a region; keep the region."""
-        left, top, right, bottom = wider
-        if wider == box:
-            _resize(part_hwc, (bottom - top, right - left), out, self._kept)
+        """Resize what lies under the regions: all of it at once, or region by region."""
+        camera_hw = image_hwc.shape[0], image_hwc.shape[1]
+        wider = [self._on_camera_pixels(box, camera_hw) for box in boxes]
+        lefts, tops, rights, bottoms = zip(*wider, strict=True)
+        around = [min(lefts), min(tops), max(rights), max(bottoms)]
+        pixels = sum(_area(box) for box in wider)
+        if camera_hw != self._working_hw and _area(around) < _TOGETHER_UP_TO * pixels:
+            together_hwc = self._resize_box(image_hwc, around)
+            _cut(together_hwc, around, boxes, batch)
             return
-        around_hwc = self._kept((bottom - top, right - left, 3))
-        _resize(part_hwc, (bottom - top, right - left), around_hwc, self._kept)
-        out[...] = around_hwc[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+        for region, box, inside in zip(batch, wider, boxes, strict=True):
+            if box == inside:
+                self._resize_box(image_hwc, box, region)
+            else:
+                _cut(self._resize_box(image_hwc, box), box, [inside], region[None])
+
+    def _on_camera_pixels(self, box: list[int], camera_hw: tuple[int, int]) -> list[int]:
+        """Widen a box in working pixels until its edges fall between camera pixels."""
+        # Every so many working pixels, an edge between two of them is also one of the camera's.
+        y_step, x_step = (
+            working // math.gcd(camera, working)
+            for camera, working in zip(camera_hw, self._working_hw, strict=True)
+        )
+        left, top, right, bottom = box
+        # Whole numbers one by one: for few boxes this is faster than arrays.
+        return [
+            left - left % x_step,
+            top - top % y_step,
+            right + -right % x_step,
+            bottom + -bottom % y_step,
+        ]
+
+    def _resize_box(
+        self, image_hwc: UInt8Array, box: list[int], out: UInt8Array | None = None
+    ) -> UInt8Array:
+        """Resize what lies under a box, whose edges fall between camera pixels."""
+        (height, width), (working_height, working_width) = image_hwc.shape[:2], self._working_hw
+        left, top, right, bottom = box
+        part_hwc = image_hwc[
+            top * height // working_height : bottom * height // working_height,
+            left * width // working_width : right * width // working_width,
+        ]
+        size_hw = bottom - top, right - left
+        resized = self._scratch((*size_hw, 3)) if out is None else out
+        _resize(part_hwc, size_hw, resized, self._scratch)
+        return resized
 
     def _kept(self, shape: tuple[int, ...]) -> UInt8Array:
         """Return a buffer for intermediate images; fresh memory costs more than filling it."""
         if shape not in self._buffers:
             self._buffers[shape] = np.empty(shape, np.uint8)
         return self._buffers[shape]
+
+    def _scratch(self, shape: tuple[int, ...]) -> UInt8Array:
+        """Return memory for the moment, where shapes are too many to keep a buffer for each.
+
+        Shapes of sizes that differ by a factor of 2 or more never share it, and so neither do the
+        steps of `_resize`.
+        """
+        size = math.prod(shape)
+        return self._kept((1 << (size - 1).bit_length(),))[:size].reshape(shape)
+
+
+def _area(box: list[int]) -> int:
+    left, top, right, bottom = box
+    return (right - left) * (bottom - top)
+
+
+def _cut(
+    around_hwc: UInt8Array, around: list[int], boxes: list[list[int]], batch: UInt8Array
+) -> None:
+    """Cut boxes out of a part of the working image whose upper left corner is given."""
+    x, y = around[:2]
+    for region, (left, top, right, bottom) in zip(batch, boxes, strict=True):
+        region[...] = around_hwc[top - y : bottom - y, left - x : right - x]
 
 
 def _fresh(shape: tuple[int, ...]) -> UInt8Array:

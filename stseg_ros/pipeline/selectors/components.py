@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -16,11 +18,12 @@ from stseg_ros.pipeline.selectors.windows import (
     overlapping,
     region_in_coarse,
 )
-from stseg_ros.records import CoarseResult, RegionSelection, UInt8Array
+from stseg_ros.records import CoarseResult, Int32Array, RegionSelection, UInt8Array
 
 # As in the original: smaller components are dropped, larger ones get an eighth of a region around.
 _FEWEST_PIXELS = 5
 _PADDED_BY = 8
+_FAR = np.int32(np.iinfo(np.int32).max)
 
 
 class ComponentSelector:
@@ -94,6 +97,9 @@ class _Placed:
         self._confidence = confidence
         self._region_hw = region_hw
         self._refine_below = refine_below
+        # The map, and how many of the windows it knows.
+        self._free: BoolArray | None = None
+        self._noted = 0
 
     def add_near(self, window: Window) -> None:
         """Add a window, or its nearest free position within half a region, or nothing."""
@@ -105,10 +111,12 @@ class _Placed:
 
     def free(self) -> BoolArray:
         """Tell at which positions a further window may be, (h, w) by upper left corner."""
-        free = free_positions(self._confidence.everywhere(), self._refine_below)
-        for window in self.windows:
-            free[overlapping(window, self._region_hw)] = False
-        return free
+        if self._free is None:
+            self._free = free_positions(self._confidence, self._refine_below)
+        while self._noted < len(self.windows):
+            self._free[overlapping(self.windows[self._noted], self._region_hw)] = False
+            self._noted += 1
+        return self._free
 
     def _is_free(self, window: Window) -> bool:
         rows, columns = self._region_hw
@@ -148,11 +156,19 @@ def _cover(first: int, length: int, region: int, frame: int) -> range:
 
 def _nearest(free: BoolArray, window: Window, region_hw: tuple[int, int]) -> Window | None:
     """Find the nearest free position within half a region."""
-    top, left = (max(0, at - side // 2) for at, side in zip(window, region_hw, strict=True))
-    rows, columns = (at + side // 2 + 1 for at, side in zip(window, region_hw, strict=True))
-    places = np.argwhere(free[top:rows, left:columns]) + np.array([top, left])
-    if not len(places):
-        return None
-    distance = ((places - window) ** 2).sum(axis=1)
-    row, column = places[int(np.argmin(distance))].tolist()
-    return Window(top=row, left=column)
+    reach_rows, reach_columns = region_hw[0] // 2, region_hw[1] // 2
+    first_row, first_column = window.top - reach_rows, window.left - reach_columns
+    top, left = max(0, first_row), max(0, first_column)
+    near = free[top : window.top + reach_rows + 1, left : window.left + reach_columns + 1]
+    rows, columns = near.shape
+    distance = _distances((reach_rows, reach_columns))[top - first_row :, left - first_column :]
+    place = int(np.where(near, distance[:rows, :columns], _FAR).argmin())
+    row, column = divmod(place, columns)
+    return Window(top=top + row, left=left + column) if near[row, column] else None
+
+
+@lru_cache(maxsize=4)
+def _distances(reach_hw: tuple[int, int]) -> Int32Array:
+    """Squares of the distance from the middle, up to so far down and across."""
+    down, across = (np.arange(-reach, reach + 1, dtype=np.int32) ** 2 for reach in reach_hw)
+    return down[:, None] + across[None]

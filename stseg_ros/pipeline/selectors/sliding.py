@@ -41,10 +41,9 @@ class SlidingSelector:
         """See `RegionSelector.select`."""
         region_hw = region_in_coarse(self._grid, coarse.logit_bytes_hw.shape)
         confidence = WindowConfidence(coarse.logit_bytes_hw, region_hw)
-        everywhere = confidence.everywhere()
         windows = most_doubtful(
-            everywhere,
-            free_positions(everywhere, refine_below),
+            confidence.everywhere(),
+            free_positions(confidence, refine_below),
             region_hw=region_hw,
             regions=regions,
         )

@@ -50,6 +50,13 @@ class WindowConfidence:
         """
         self._region_hw = region_hw
         self._total = cv2.integral(margin_doubt(logit_bytes_hw), sdepth=cv2.CV_64F)
+        self._asked: dict[Window, float] = {}
+
+    @property
+    def positions_hw(self) -> tuple[int, int]:
+        """How many positions a region has, down and across."""
+        (rows, columns), total_hw = self._region_hw, self._total.shape
+        return total_hw[0] - rows, total_hw[1] - columns
 
     def at(self, window: Window) -> float:
         """Tell the confidence of a region at one position.
@@ -60,6 +67,9 @@ class WindowConfidence:
         Returns:
             0 to 1.
         """
+        known = self._asked.get(window)
+        if known is not None:
+            return known
         (top, left), (rows, columns), total = window, self._region_hw, self._total
         bottom, right = top + rows, left + columns
         inside = (
@@ -68,7 +78,8 @@ class WindowConfidence:
             - total.item(bottom, left)
             + total.item(top, left)
         )
-        return 1.0 - float(inside) / (rows * columns)
+        found = self._asked[window] = 1.0 - float(inside) / (rows * columns)
+        return found
 
     def everywhere(self) -> Float64Array:
         """Tell the confidence of a region at every position.
@@ -133,19 +144,19 @@ def most_doubtful(
     return windows
 
 
-def free_positions(confidence: Float64Array, refine_below: float) -> BoolArray:
+def free_positions(confidence: WindowConfidence, refine_below: float) -> BoolArray:
     """Tell where regions may be.
 
     Args:
-        confidence: of a region at every position.
+        confidence: of a region.
         refine_below: see `RegionSelector.select`.
 
     Returns:
         (h, w) bool by upper left corner.
     """
     if refine_below < 1.0:
-        return confidence < refine_below
-    return np.ones(confidence.shape, np.bool_)
+        return confidence.everywhere() < refine_below
+    return np.ones(confidence.positions_hw, np.bool_)
 
 
 def as_selection(
