@@ -30,9 +30,9 @@ from node_steps import (
 )
 from tqdm import tqdm
 
-from stseg_ros.assembly import open_segmenter
+from stseg_ros.assembly import open_segmenter, resolve_selector
 from stseg_ros.bundle import DEFAULT_BUNDLE, ModelBundle, find_bundle
-from stseg_ros.config import PipelineConfig
+from stseg_ros.config import SELECTORS, PipelineConfig
 from stseg_ros.errors import DataError, StsegError
 from stseg_ros.measure.benchmark.machine import describe_machine
 from stseg_ros.measure.node.figures import LEAST_KEPT
@@ -83,7 +83,12 @@ def measure(
     content: dict[str, Any] = {'schema': SCHEMA, 'machine': describe_machine()}
     stream, offline = prepare(bundle, config, plan, data)
     most = bundle.geometry.max_regions
-    parameters = {'bundle': str(bundle.root.resolve()), 'backend': config.backend}
+    selector = resolve_selector(bundle, config)
+    parameters = {
+        'bundle': str(bundle.root.resolve()),
+        'backend': config.backend,
+        'selector': selector,
+    }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write_stream(stream, folder / 'bag')
@@ -104,6 +109,7 @@ def measure(
                 progress=progress,
             )
             content['bundle'] = bundle.name
+            content['selector'] = selector
             content['device'] = rig.counts()['device']
             content.update(describe_images(offline))
             measure_parts(subject, content, write)
@@ -160,6 +166,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--data', type=Path, metavar='DIR', help='folder that holds camvid/')
     parser.add_argument('--bundle', default=DEFAULT_BUNDLE, help='name or folder')
     parser.add_argument('--backend', default='auto', help='inference backend')
+    parser.add_argument(
+        '--selector', choices=SELECTORS, help="how regions are chosen (default: the bundle's way)"
+    )
     parser.add_argument('--quick', action='store_true', help='only see that it works')
     chosen = parser.parse_args(arguments)
     started_s = time.monotonic()
@@ -175,7 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         content = measure(
             ModelBundle.read(find_bundle(chosen.bundle)),
-            PipelineConfig(backend=chosen.backend),
+            PipelineConfig(backend=chosen.backend, selector=chosen.selector),
             QUICK if chosen.quick else Plan(),
             chosen.data,
             write,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stseg_ros.config import GRID
 from stseg_ros.measure.node.figures import LEAST_KEPT, MOST_ADDED_MS
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _INTRODUCTION = """\
 
 Written by `docs/scripts/node/measure_node.py`; all figures are in `{json}`. Everything is
 measured through the real node over Fast DDS, with 1280x720 bgr8 images; camera, node and the
-receiver of the masks are processes of their own. Machine: {machine}. {quick}
+receiver of the masks are processes of their own. Regions are chosen by `{selector}`. Machine:
+{machine}. {quick}
 """
 
 _OVERHEAD = """\
@@ -93,7 +95,13 @@ def write_page(content: Content, json_name: str, figure_name: str) -> str:
     machine = f'{facts["processor"]}, {facts["usable_cores"]} cores, {facts["system"]}'
     budget = content['budget']
     parts = [
-        _INTRODUCTION.format(json=json_name, machine=machine, quick=quick.strip()),
+        _INTRODUCTION.format(
+            json=json_name,
+            machine=machine,
+            quick=quick.strip(),
+            # Measured before there was a choice.
+            selector=content.get('selector', GRID),
+        ),
         _overhead(content['overhead']),
         _BUDGET.format(
             figure=figure_name, most=budget['most_regions'], full=budget['full_ms']['idle']
