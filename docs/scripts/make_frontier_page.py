@@ -61,7 +61,7 @@ SIZES = '640x480,1280x720,1920x1080,3840x2160'
 ROUNDS = 40
 PARITY_IMAGES = 4
 # Timed of each set.
-PICTURES = 12
+PICTURES = 50
 
 
 def train_single(share: str, first: Path, run: Path, *, seed: int, data: Path) -> None:
