@@ -210,6 +210,7 @@ def time_all(record: dict[str, Any], arguments: argparse.Namespace) -> None:
         for width, height in (size.split('x') for size in arguments.sizes.split(','))
     ]
     procedure = Procedure(rounds=arguments.rounds)
+    record['schema'] = SCHEMA
     record['timing'] = {}
     for one in SCORED_SETS:
         frames = frames_of(one, arguments.data, sizes_hw)

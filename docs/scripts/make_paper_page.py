@@ -74,20 +74,21 @@ DIFFERENCES = """\
 ## Where this differs from the paper, and why
 
 The paper reports savings of 50 to 80 % and a Dice 0.06 below the baseline's, on average. The
-savings are geometry and come out the same: 48, 73, 86 and 92 % for N_p = 2, 4, 8 and 16. The Dice
-does not: only N_p = 2 comes near, and the smaller the cells, the more is lost.
+savings are geometry: 48, 73, 86 and 92 to 93 % for N_p = 2, 4, 8 and 16. The Dice differs: at
+hi_size 256 only N_p = 2 comes near, and N_p = 8 loses most.
 
 - **Context.** A refined cell is pasted, whatever it says, and the refine network sees nothing but
   the cell. Where that shows only part of a car, it says "no vehicle": at hi_size 256, from coarse
-  only to N_p = 8, recall falls from 0.74 to 0.25 while precision rises from 0.42 to 0.75. At
-  hi_size 512, whose cells of N_p = 4 are 128x128, two stages gain over coarse only. The
+  only to N_p = 8, recall falls from 0.74 to 0.25 while precision rises from 0.42 to 0.75. The
+  cells' size alone does not decide: at hi_size 512, trained with the paper's batches, two stages
+  gain over coarse only in five of six runs, with cells of 32x32 too (N_p = 16). The
   [study](study.md) shows the same with another network: pasting loses, adding the logits of both
   stages gains.
 - **Effort.** At 256 a refine network trains for 600 steps of 16 cells, where the paper's recipe
   has on this data about 5700 of 64. With cells of 16x16 (N_p = 16) it then says "no vehicle"
   everywhere.
 - **The measure.** The authors' code reports a soft Dice; here it is hard, and pooled over all
-  pixels. That is not the cause: by soft Dice N_p = 2 loses 0.095 to the baseline, not 0.066.
+  pixels. That is not the cause: by soft Dice N_p = 2 loses 0.096 to the baseline, not 0.066.
 - **The cells' order.** The authors' code ranks cells by logits; here it is by probabilities, as
   the paper says. Which cells come first decides little, see [study](study.md).
 - **The baseline** starts from the refine network of N_p = 2 at 256; the paper trains it alone.

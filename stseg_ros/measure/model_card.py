@@ -39,8 +39,8 @@ _SCORING = (
     "Hard Dice at the images' own size, from a single training run with a single seed; another "
     'seed may differ by points, on small sets by many. The threshold, and the fusion where none '
     'was asked for, were chosen on the held-out images, by the mean over their data sets of the '
-    'pooled Dice; no other image chose anything. IoU, precision and recall are pooled. The last '
-    'row of each table merges as the paper does.'
+    'pooled Dice; no other image chose either. The selector was given, not chosen. IoU, precision '
+    'and recall are pooled. The last row of each table merges as the paper does.'
 )
 _WHOLE = (
     '`whole` is the baseline: one network on the whole frame at the working size, with a '
@@ -59,7 +59,7 @@ CAVEATS = {
     'camvid held out': 'Fusion and threshold were chosen on these images.',
     'synthetic held out': 'Scenes from the same generator as the training scenes.',
 }
-_LEFT_OUT_CAVEAT = 'Neither trained on nor used for any choice.'
+_LEFT_OUT_CAVEAT = 'Neither trained on nor used to choose fusion or threshold.'
 
 
 def model_card(manifest: Manifest) -> str:

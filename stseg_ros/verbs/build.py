@@ -82,7 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sizes of the cameras' images; the bundle's working size is always built, too",
     )
     graphs.add_argument(
-        '--regions', type=int, metavar='K', help="regions refined (default: the bundle's number)"
+        '--regions',
+        type=int,
+        metavar='K',
+        help="most regions refined (default: the bundle's number)",
     )
     graphs.add_argument(
         '--fusion', choices=FUSIONS, help="how they are merged (default: the bundle's way)"

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--bundle', default=DEFAULT_BUNDLE, help='bundle name or folder (default: %(default)s)'
     )
     add_backend_argument(parser)
-    parser.add_argument('--regions', type=int, metavar='K', help='regions to refine')
+    parser.add_argument('--regions', type=int, metavar='K', help='most regions to refine')
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -183,11 +183,9 @@ def _evaluate(
         evaluation = Evaluation(subject, images, regions)
         with tqdm(total=len(images.names), unit='image', desc=bundle.name, disable=None) as bar:
             result = evaluation.score(bar.update)
-        rows, columns = bundle.geometry.grid
-        settings = subject.settings
         print(
-            f'\n{bundle.name}: {rows} x {columns} regions, threshold {settings.threshold:g}, '
-            f'{subject.segmenter.backend_note}'
+            f'\n{bundle.name}: regions by {subject.selector}, threshold '
+            f'{subject.settings.threshold:g}, {subject.segmenter.backend_note}'
         )
         print(format_table(result.rows))
         if arguments.output and arguments.pictures:

@@ -19,7 +19,7 @@ Written by `docs/scripts/make_frontier_page.py`; the figures are in `frontier.js
 the paper's are one network, `residual_fpn` of width 32, trained on the same images:
 
 - `grid`, `components`: two stages, at most K regions of 32, chosen by that selector, logits added;
-  K = 8 by `components` is the default
+  K = 8 by `components` is the default, here with a threshold of 0.5 and not the bundle's own
 - `single-stage 1/8`: the coarse network alone, which is also two stages with K = 0
 - `single-stage 1/4`, `1/2`: one network on the whole frame at that part of 1024x512 in each axis,
   trained for it: the rivals at equal time

@@ -55,7 +55,8 @@ _BUDGET = """\
 `latency_budget_ms` bounds the time from an image's arrival at the node to its mask's publication;
 with at most {most} regions, as the bundle recommends, and nothing beside it that takes {full:.1f}
 ms (p50). In time: share of the
-masks that kept the budget; no choice of regions keeps more than the coarse result alone. `live` is
+masks that kept the budget; the coarse result alone, measured apart, is about the most that any
+choice of regions can keep. `live` is
 the Dice of the masks that came over ROS, pooled over all pixels. Two offline scores stand beside
 it: each image with as many regions as it had live, and all images with the mean number (on a line
 between whole numbers). Where the first equals `live`, the number of regions explains the whole
