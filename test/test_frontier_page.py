@@ -210,3 +210,16 @@ def test_the_recipes_are_the_pairs_network_on_smaller_frames(
     assert recipe.sources == pair.sources
     assert recipe.whole.network == recipe.coarse.network == pair.coarse.network
     assert recipe.whole.start_from == 'coarse'
+
+
+def test_a_record_of_before_loses_its_times_and_what_has_gaps(called: Any, tmp_path: Path) -> None:
+    full = score(called, tmp_path)
+    before = json.loads(json.dumps(full)) | {'schema': 1, 'timing': {'sizes': {}, 'backend': ''}}
+    before['scores']['red street']['seed1']['grid K = 4']['boundary_dice'] = None
+    (tmp_path / 'frontier.json').write_text(json.dumps(before))
+    record = called()
+    assert (record['schema'], record['timing']) == (2, None)
+    kept = record['scores']['red street']
+    assert 'grid K = 4' not in kept['seed1']
+    assert kept['seed0'] == full['scores']['red street']['seed0']
+    assert score(called, tmp_path) == full

@@ -7,7 +7,7 @@
 
 The first scores what is not scored yet, run by run, of `stseg train config/train/driving_small.yaml`
 and of the single-stage recipes (`--train` trains those first); the bundles that it exports stay in
-`--bundles`. The second times them all in one run, in which nothing else may run, for some minutes.
+`--bundles`. The second times them all, in one run for each set, in which nothing else may run.
 The third writes the page anew. Needs requirements/train.txt for the first.
 """  # noqa: E501
 
@@ -194,7 +194,7 @@ def paper_groups(bundles: Sequence[Path], folder: Path) -> list[tuple[Group, Mod
 
 
 def time_all(record: dict[str, Any], arguments: argparse.Namespace) -> None:
-    """Time every point, those of the paper's network too, in one run."""
+    """Time every point, in one run for each set; the paper's network in the first."""
     groups: list[tuple[Group, ModelBundle]] = []
     for group in GROUPS:
         # All seeds of a recipe have the same networks, and so the same times.
@@ -210,7 +210,6 @@ def time_all(record: dict[str, Any], arguments: argparse.Namespace) -> None:
         for width, height in (size.split('x') for size in arguments.sizes.split(','))
     ]
     procedure = Procedure(rounds=arguments.rounds)
-    record['schema'] = SCHEMA
     record['timing'] = {}
     for one in SCORED_SETS:
         frames = frames_of(one, arguments.data, sizes_hw)
@@ -243,6 +242,14 @@ def read_record(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {'schema': SCHEMA, 'training': {}, 'scores': {}, 'paper': {}, 'timing': None}
     record: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+    if record['schema'] != SCHEMA:
+        # Its times are of one set's pictures for all sets, and some rows have no border score.
+        record |= {'schema': SCHEMA, 'timing': None}
+        for by_run in record['scores'].values():
+            for run, rows in by_run.items():
+                by_run[run] = {
+                    label: row for label, row in rows.items() if row['boundary_dice'] is not None
+                }
     return record
 
 

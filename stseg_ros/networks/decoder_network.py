@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import nn
 from torch.nn import functional
 
 
-class DecoderNetwork(nn.Module):
+class DecoderNetwork(nn.Module, ABC):
     """Fully convolutional network whose logits, and features, are 1x1 convolutions of one map.
 
     Attributes:
@@ -30,6 +32,7 @@ class DecoderNetwork(nn.Module):
         self.head = nn.Conv2d(channels, stride * stride, kernel_size=1)
         self.project = nn.Conv2d(channels, features, kernel_size=1) if features else None
 
+    @abstractmethod
     def decode(self, image_nchw: torch.Tensor) -> torch.Tensor:
         """Compute the decoder's last map.
 
@@ -39,7 +42,7 @@ class DecoderNetwork(nn.Module):
         Returns:
             (N, C, h, w), with h and w the image's size by the stride, rounded up.
         """
-        raise NotImplementedError
+        ...
 
     def forward(self, image_nchw: torch.Tensor) -> torch.Tensor:
         """Compute the logits of a batch, and the features of a network that gives some.

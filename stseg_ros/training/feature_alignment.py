@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from stseg_ros.errors import ConfigError
+from stseg_ros.errors import ConfigError, StsegError
 
 Float64Array = npt.NDArray[np.float64]
 
@@ -113,15 +113,16 @@ def align(
 
     Raises:
         ConfigError: the map has too few channels.
+        StsegError: a map is the same everywhere.
     """
     within = np.mean([moment.covariances[0] for moment in moments], axis=0)
     mean = np.mean([moment.means[0] for moment in moments], axis=0)
     channels, logits = within.shape[0], len(head_qc)
-    if features > channels - logits:
-        raise ConfigError(
-            f'geometry: prior_features is {features}, but the coarse network has {channels} '
-            f'channels to read {logits} logits and the features off; give at most '
-            f'{channels - logits}, or a wider network'
+    check_channels(channels, logits, features)
+    if any(np.trace(part) <= 0.0 for moment in moments for part in moment.covariances[::2]):
+        raise StsegError(
+            'a coarse network gives the same decoder map everywhere, of which no features can be '
+            'made; train it for longer, or at a lower learning rate'
         )
     tellers = [_teller(moment) for moment in moments]
     told = np.mean(
@@ -142,6 +143,26 @@ def align(
         ),
         shared=tuple(float(share) for share in _variances(directions_fc, told) / variance),
     )
+
+
+def check_channels(channels: int, logits: int, features: int) -> None:
+    """Check that a decoder's map has room for features beside the logits.
+
+    Args:
+        channels: of the map.
+        logits: read off it.
+        features: wanted.
+
+    Raises:
+        ConfigError: it has too few channels.
+    """
+    room = max(0, channels - logits)
+    if features > room:
+        raise ConfigError(
+            f'geometry: prior_features is {features}, but the coarse network has {channels} '
+            f'channels to read {logits} logits and the features off; give at most {room}, or a '
+            'wider network'
+        )
 
 
 def _teller(moment: JointMoments) -> Float64Array:

@@ -18,11 +18,17 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
+from stseg_ros.networks.architectures import build_network
 from stseg_ros.networks.decoder_network import DecoderNetwork
 from stseg_ros.networks.image_network import FEATURE_STD, ImageNetwork
 from stseg_ros.pipeline.preprocess import FrameSampler
 from stseg_ros.records import UInt8Array
-from stseg_ros.training.feature_alignment import JointMoments, Projection, align
+from stseg_ros.training.feature_alignment import (
+    JointMoments,
+    Projection,
+    align,
+    check_channels,
+)
 from stseg_ros.training.images import LabelledImage
 from stseg_ros.training.priors import draw_folds
 from stseg_ros.training.recipe import Recipe
@@ -33,6 +39,21 @@ from stseg_ros.training.run_files import (
     load_checkpoint,
     save_checkpoint,
 )
+
+
+def check_room(recipe: Recipe) -> None:
+    """Check that the coarse network has channels enough, before any of it is trained.
+
+    Args:
+        recipe: geometry and the coarse network.
+
+    Raises:
+        ConfigError: it is too narrow for so many features.
+    """
+    # Neither memory nor random numbers.
+    with torch.device('meta'):
+        head = build_network(recipe.coarse.network).head
+    check_channels(head.in_channels, head.out_channels, recipe.geometry.prior_features)
 
 
 def add_features(

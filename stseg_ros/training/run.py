@@ -13,7 +13,7 @@ import yaml
 
 from stseg_ros.errors import ConfigError
 from stseg_ros.training.environment import describe_environment
-from stseg_ros.training.features import add_features
+from stseg_ros.training.features import add_features, check_room
 from stseg_ros.training.images import LabelledImage, load_images
 from stseg_ros.training.prior_config import fold_of_stage
 from stseg_ros.training.priors import draw_folds
@@ -89,6 +89,7 @@ def train_run(request: RunRequest) -> RunResult:
     recipe = load_recipe(request.recipe_path)
     stages = _ordered(recipe, request.stages)
     recipe = _with_steps(recipe, stages, request.steps)
+    check_room(recipe)
     if request.threads:
         torch.set_num_threads(request.threads)
     with join_processes(request.device) as processes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stseg_ros.errors import ConfigError
+from stseg_ros.errors import ConfigError, StsegError
 from stseg_ros.training.feature_alignment import JointMoments, Projection, SharedFeatures, align
 
 PLACES = 4000
@@ -115,3 +115,10 @@ def test_more_features_than_there_are_channels_to_spare_are_refused() -> None:
     with pytest.raises(ConfigError, match=message):
         Mixed().aligned(6)
     assert len(Mixed().aligned(5).shared) == 5
+
+
+def test_a_map_that_is_the_same_everywhere_has_no_features() -> None:
+    mixed = Mixed()
+    mixed.others[0][:] = 0.25
+    with pytest.raises(StsegError, match='the same decoder map everywhere'):
+        mixed.aligned(2)

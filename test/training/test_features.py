@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ import torch
 from stseg_ros.errors import ConfigError, StsegError
 from stseg_ros.networks.architectures import NetworkConfig
 from stseg_ros.networks.image_network import ImageNetwork, network_logits
-from stseg_ros.training.features import add_features
+from stseg_ros.training.features import add_features, check_room
 from stseg_ros.training.images import LabelledImage, load_images
 from stseg_ros.training.priors import coarse_planes, draw_folds, load_coarse, out_of_fold_priors
 from stseg_ros.training.recipe import Recipe, load_recipe
+from stseg_ros.training.run import RunRequest, train_run
 from stseg_ros.training.run_files import (
     build_model,
     checkpoint_path,
@@ -145,3 +147,17 @@ def test_a_narrow_network_has_no_room_for_many(
     )
     with pytest.raises(ConfigError, match='give at most 4, or a wider network'):
         add_features(many, images, run, seed=0)
+
+
+def test_it_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, TEXT.replace('prior_features: 2', 'prior_features: 5'))
+    request = RunRequest(recipe_path=path, data_root=tmp_path / 'none', run_dir=tmp_path / 'run')
+    with pytest.raises(ConfigError, match='give at most 4, or a wider network'):
+        train_run(request)
+    assert not (tmp_path / 'run').exists()
+
+
+def test_without_features_the_narrowest_network_will_do(recipe: Recipe) -> None:
+    geometry = dataclasses.replace(recipe.geometry, prior_features=0)
+    narrow = dataclasses.replace(recipe.coarse, network=dataclasses.replace(NETWORK, width=2))
+    check_room(dataclasses.replace(recipe, geometry=geometry, coarse=narrow))

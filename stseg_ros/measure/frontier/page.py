@@ -29,8 +29,9 @@ Dice is pooled over all pixels at the images' own size, a pixel being vehicle ab
 of 0.5: the mean over the runs, with the lowest and the highest in brackets where there are
 several. `at borders` is the Dice within 0.75 % of the diagonal of an outline of the truth, `small
 found` the share of the pixels of small vehicles that the mask finds (below 0.33 % of the image).
-Times are medians from decoded frame to mask, in ms, all points in turns in one run; ratios of them
-have 95 % intervals. Scores are of images of 960x720, times of frames brought to each size.
+Times are medians from decoded frame to mask, in ms, all points in turns in one run for each set
+(the paper's network in the first); ratios of them have 95 % intervals. Scores are of images of
+960x720, times of frames brought to each size.
 
 Components refine no more regions than they find, so that each set has times of its own pictures;
 `regions` is the mean of all its images. CamVid val is one run of a drive that is partly in
